@@ -1,0 +1,52 @@
+package dev.fenlei.engine.compute;
+
+/// The counter-based generator Philox4x32-10 (Salmon et al., SC 2011): four random 32-bit words are a pure function of a
+/// key and a counter, so that any thread can compute any element of a stream and nothing has to be stored.
+public final class Philox {
+
+    private static final int M0 = 0xD2511F53;
+    private static final int M1 = 0xCD9E8D57;
+    private static final int W0 = 0x9E3779B9;
+    private static final int W1 = 0xBB67AE85;
+
+    private Philox() {}
+
+    /// Fills `out[0..3]` with the four words at `counter` of the stream `key`.
+    public static void block(long key, long counter, int[] out) {
+        int k0 = (int) key;
+        int k1 = (int) (key >>> 32);
+        int c0 = (int) counter;
+        int c1 = (int) (counter >>> 32);
+        int c2 = 0;
+        int c3 = 0;
+        for (int round = 0; round < 10; round++) {
+            long p0 = (M0 & 0xFFFFFFFFL) * (c0 & 0xFFFFFFFFL);
+            long p1 = (M1 & 0xFFFFFFFFL) * (c2 & 0xFFFFFFFFL);
+            int n0 = (int) (p1 >>> 32) ^ c1 ^ k0;
+            int n2 = (int) (p0 >>> 32) ^ c3 ^ k1;
+            c1 = (int) p1;
+            c3 = (int) p0;
+            c0 = n0;
+            c2 = n2;
+            k0 += W0;
+            k1 += W1;
+        }
+        out[0] = c0;
+        out[1] = c1;
+        out[2] = c2;
+        out[3] = c3;
+    }
+
+    /// Mixes two numbers into a key for an independent stream (the finaliser of SplitMix64, Steele et al. 2014).
+    public static long mix(long a, long b) {
+        long z = a + 0x9E3779B97F4A7C15L * (b + 1);
+        z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
+        z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
+        return z ^ (z >>> 31);
+    }
+
+    /// A word as a number in [0, 1) with 24 bits.
+    public static float uniform(int word) {
+        return (word >>> 8) * 0x1p-24f;
+    }
+}

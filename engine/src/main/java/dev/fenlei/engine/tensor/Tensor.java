@@ -1,0 +1,156 @@
+package dev.fenlei.engine.tensor;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/// A row-major matrix in memory: `rows × columns` elements, consecutive rows `stride` elements apart.
+///
+/// Everything the transformer needs is a matrix or a vector (a vector is one row). A tensor does not own its memory: the
+/// [Workspace], a backend or a mapped file does, and a tensor must not be used after its owner is closed.
+/// Slices share memory with the tensor they were taken from.
+///
+/// @param memory the native memory that holds the elements, starting at the first one
+/// @param dtype the element type
+/// @param rows the number of rows
+/// @param columns the number of elements in a row
+/// @param stride the distance between the starts of consecutive rows, in elements; at least `columns`
+public record Tensor(MemorySegment memory, DType dtype, int rows, int columns, int stride) {
+
+    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+    private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
+
+    public Tensor {
+        if (rows < 0 || columns < 0 || stride < columns) {
+            throw new IllegalArgumentException(
+                    "impossible shape: " + rows + " x " + columns + " with stride " + stride);
+        }
+        if (rows > 0 && columns > 0) {
+            long needed = ((long) (rows - 1) * stride + columns) * dtype.bytes();
+            if (memory.byteSize() < needed) {
+                throw new IllegalArgumentException(
+                        rows + " x " + columns + " " + dtype + " needs " + needed + " bytes, the memory has "
+                                + memory.byteSize());
+            }
+        }
+    }
+
+    /// A tensor whose rows follow one another without gaps.
+    public static Tensor of(MemorySegment memory, DType dtype, int rows, int columns) {
+        return new Tensor(memory, dtype, rows, columns, columns);
+    }
+
+    /// The number of elements.
+    public long size() {
+        return (long) rows * columns;
+    }
+
+    /// The number of bytes of all elements, without gaps between rows.
+    public long byteSize() {
+        return size() * dtype.bytes();
+    }
+
+    /// Whether rows follow one another without gaps.
+    public boolean isContiguous() {
+        return stride == columns || rows <= 1;
+    }
+
+    /// The address of the first element.
+    public long address() {
+        return memory.address();
+    }
+
+    /// Rows `from` (inclusive) to `to` (exclusive).
+    public Tensor rows(int from, int to) {
+        checkRange(from, to, rows, "rows");
+        if (from == to) {
+            return new Tensor(MemorySegment.NULL, dtype, 0, columns, stride);
+        }
+        return new Tensor(memory.asSlice((long) from * stride * dtype.bytes()), dtype, to - from, columns, stride);
+    }
+
+    /// One row as a `1 × columns` tensor.
+    public Tensor row(int row) {
+        return rows(row, row + 1);
+    }
+
+    /// Columns `from` (inclusive) to `to` (exclusive) of every row.
+    public Tensor columns(int from, int to) {
+        checkRange(from, to, columns, "columns");
+        if (rows == 0 || from == to) {
+            return new Tensor(MemorySegment.NULL, dtype, rows, to - from, stride);
+        }
+        return new Tensor(memory.asSlice((long) from * dtype.bytes()), dtype, rows, to - from, stride);
+    }
+
+    /// The same elements under another shape. Needs a contiguous tensor and an equal number of elements.
+    public Tensor reshape(int newRows, int newColumns) {
+        if (!isContiguous() || (long) newRows * newColumns != size()) {
+            throw new IllegalArgumentException("cannot reshape " + this + " to " + newRows + " x " + newColumns);
+        }
+        return Tensor.of(memory, dtype, newRows, newColumns);
+    }
+
+    /// One element, widened to single precision. For tests, reports and small work on the host.
+    public float get(int row, int column) {
+        long index = (long) row * stride + column;
+        return switch (dtype) {
+            case F32 -> memory.get(FLOAT, index * 4);
+            case F16 -> Float.float16ToFloat(memory.get(SHORT, index * 2));
+            case BF16 -> BFloat16.toFloat(memory.get(SHORT, index * 2));
+        };
+    }
+
+    /// Stores one element, rounded to nearest even where the type is narrower.
+    public void set(int row, int column, float value) {
+        long index = (long) row * stride + column;
+        switch (dtype) {
+            case F32 -> memory.set(FLOAT, index * 4, value);
+            case F16 -> memory.set(SHORT, index * 2, Float.floatToFloat16(value));
+            case BF16 -> memory.set(SHORT, index * 2, BFloat16.fromFloat(value));
+        }
+    }
+
+    /// All elements in row order, widened to single precision. For host memory only.
+    public float[] toArray() {
+        float[] values = new float[Math.toIntExact(size())];
+        for (int r = 0, i = 0; r < rows; r++) {
+            if (dtype == DType.F32) {
+                MemorySegment.copy(memory, FLOAT, (long) r * stride * 4, values, i, columns);
+                i += columns;
+            } else {
+                for (int c = 0; c < columns; c++) {
+                    values[i++] = get(r, c);
+                }
+            }
+        }
+        return values;
+    }
+
+    /// Stores all elements in row order, rounded where the type is narrower. For host memory only.
+    public void copyFrom(float[] values) {
+        if (values.length != size()) {
+            throw new IllegalArgumentException(values.length + " values for " + this);
+        }
+        for (int r = 0, i = 0; r < rows; r++) {
+            if (dtype == DType.F32) {
+                MemorySegment.copy(values, i, memory, FLOAT, (long) r * stride * 4, columns);
+                i += columns;
+            } else {
+                for (int c = 0; c < columns; c++) {
+                    set(r, c, values[i++]);
+                }
+            }
+        }
+    }
+
+    private static void checkRange(int from, int to, int limit, String what) {
+        if (from < 0 || to < from || to > limit) {
+            throw new IndexOutOfBoundsException(what + " " + from + " to " + to + " of " + limit);
+        }
+    }
+
+    @Override
+    public String toString() {
+        return dtype + "[" + rows + " x " + columns + (isContiguous() ? "]" : ", stride " + stride + "]");
+    }
+}

@@ -1,0 +1,73 @@
+package dev.fenlei.engine.tensor;
+
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.List;
+
+/// Scratch memory of one step: hands out tensors from large blocks by moving a pointer, and takes them all back at once.
+///
+/// After the first step of the largest size nothing is allocated any more. Memory handed out is not cleared.
+/// [#mark()] and [#release(Mark)] take back everything handed out since the mark, in stack order.
+/// Not safe for use by several threads at once.
+public final class Workspace implements AutoCloseable {
+
+    /// A position to return to.
+    public record Mark(int block, long offset) {}
+
+    private static final long MIN_BLOCK_BYTES = 64L << 20;
+    private static final long ALIGNMENT = 64;
+
+    private final Arena arena = Arena.ofShared();
+    private final List<MemorySegment> blocks = new ArrayList<>();
+    private int block;
+    private long offset;
+
+    /// An F32 tensor of the given shape with undefined contents.
+    public Tensor take(int rows, int columns) {
+        return take(DType.F32, rows, columns);
+    }
+
+    /// A tensor of the given type and shape with undefined contents.
+    public Tensor take(DType dtype, int rows, int columns) {
+        long bytes = Math.multiplyExact((long) rows * columns, (long) dtype.bytes());
+        long padded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        while (block < blocks.size() && offset + padded > blocks.get(block).byteSize()) {
+            block++;
+            offset = 0;
+        }
+        if (block == blocks.size()) {
+            blocks.add(arena.allocate(Math.max(MIN_BLOCK_BYTES, padded), ALIGNMENT));
+        }
+        MemorySegment memory = blocks.get(block).asSlice(offset, bytes);
+        offset += padded;
+        return Tensor.of(memory, dtype, rows, columns);
+    }
+
+    /// The present position.
+    public Mark mark() {
+        return new Mark(block, offset);
+    }
+
+    /// Takes back everything handed out since `mark`.
+    public void release(Mark mark) {
+        block = mark.block();
+        offset = mark.offset();
+    }
+
+    /// Takes back everything.
+    public void reset() {
+        block = 0;
+        offset = 0;
+    }
+
+    /// The bytes held, in use or not.
+    public long heldBytes() {
+        return blocks.stream().mapToLong(MemorySegment::byteSize).sum();
+    }
+
+    @Override
+    public void close() {
+        arena.close();
+    }
+}

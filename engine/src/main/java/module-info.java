@@ -1,0 +1,12 @@
+/// The engine: tensors, weights on disk, backends and kernels, the transformer with forward and backward.
+@org.jspecify.annotations.NullMarked
+module dev.fenlei.engine {
+    requires static transitive org.jspecify;
+    requires jdk.incubator.vector;
+    requires tools.jackson.databind;
+    requires org.slf4j;
+    requires java.management;
+
+    exports dev.fenlei.engine.tensor;
+    exports dev.fenlei.engine.compute;
+}

@@ -1,0 +1,2 @@
+/// Adapters, training, classification and evaluation.
+package dev.fenlei.lora;

@@ -1,0 +1,9 @@
+/// Adapters, training, classification and evaluation.
+@org.jspecify.annotations.NullMarked
+module dev.fenlei.lora {
+    requires static transitive org.jspecify;
+    requires transitive dev.fenlei.engine;
+    requires transitive dev.fenlei.tokenizer;
+    requires tools.jackson.databind;
+    requires org.slf4j;
+}

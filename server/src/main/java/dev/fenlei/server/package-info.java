@@ -1,0 +1,2 @@
+/// The HTTP classification service: routes, batching and limits.
+package dev.fenlei.server;

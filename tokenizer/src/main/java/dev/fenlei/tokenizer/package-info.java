@@ -1,0 +1,2 @@
+/// Text to token ids and back, and chat templates.
+package dev.fenlei.tokenizer;
