@@ -8,5 +8,9 @@ module dev.fenlei.engine {
     requires java.management;
 
     exports dev.fenlei.engine.tensor;
+    exports dev.fenlei.engine.safetensors;
     exports dev.fenlei.engine.compute;
+    exports dev.fenlei.engine.compute.cpu;
+    exports dev.fenlei.engine.model;
+    exports dev.fenlei.engine.generate;
 }

@@ -1,0 +1,51 @@
+package dev.fenlei.engine.generate;
+
+import dev.fenlei.engine.model.Batch;
+import dev.fenlei.engine.model.Decoder;
+import dev.fenlei.engine.model.KeyValueCache;
+import dev.fenlei.engine.model.Pass;
+import dev.fenlei.engine.tensor.Tensor;
+import dev.fenlei.engine.tensor.Workspace;
+import java.util.Arrays;
+import java.util.function.IntPredicate;
+
+/// Continues a prompt token by token.
+public final class Generator {
+
+    private Generator() {}
+
+    /// Generates until an end token, the limit of tokens or of positions, or until the listener has enough.
+    ///
+    /// @param prompt at least one token
+    /// @param listener called with every new token (an end token included); false stops
+    /// @return the new tokens, a final end token included
+    public static int[] generate(Decoder decoder, int[] prompt, Generation settings, IntPredicate listener) {
+        if (prompt.length == 0) {
+            throw new IllegalArgumentException("the prompt is empty");
+        }
+        int limit = Math.min(settings.maxNewTokens(), decoder.config().maxPositions() - prompt.length);
+        int[] output = new int[Math.max(0, limit)];
+        int count = 0;
+        Sampler sampler = new Sampler(settings, prompt);
+        try (Workspace workspace = decoder.backend().newWorkspace();
+                Workspace memory = decoder.backend().newWorkspace()) {
+            KeyValueCache cache = new KeyValueCache(memory, decoder.config(), prompt.length + output.length);
+            int[] input = prompt;
+            int length = 0;
+            while (count < output.length) {
+                workspace.reset();
+                Pass pass = Pass.inference(decoder.backend(), workspace);
+                Tensor hidden = decoder.forward(pass, Batch.sequence(length, input), cache);
+                length += input.length;
+                int id = sampler.next(
+                        decoder.logits(pass, hidden, input.length - 1).toArray());
+                output[count++] = id;
+                input = new int[] {id};
+                if (!listener.test(id) || settings.endTokens().contains(id)) {
+                    break;
+                }
+            }
+        }
+        return Arrays.copyOf(output, count);
+    }
+}

@@ -1,0 +1,300 @@
+package dev.fenlei.engine.model;
+
+import dev.fenlei.engine.compute.Backend;
+import dev.fenlei.engine.safetensors.SafetensorsException;
+import dev.fenlei.engine.safetensors.Weights;
+import dev.fenlei.engine.tensor.Tensor;
+import dev.fenlei.engine.tensor.Workspace;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/// A decoder-only transformer: embedding, layers, final norm, head.
+///
+/// One pass at a time; a decoder is not safe for use by several threads at once.
+public final class Decoder implements AutoCloseable {
+
+    /// Rows of logits that are computed at a time: enough for full speed, few enough that a large vocabulary fits.
+    private static final int HEAD_ROWS = 256;
+
+    private final ModelConfig config;
+    private final Backend backend;
+    private final Weights weights;
+    private final List<DecoderLayer> layers = new ArrayList<>();
+    private final RmsNorm finalNorm;
+    private final Linear head;
+    private Tensor embedding;
+    private @Nullable Parameter embeddingParameter;
+    private boolean headTrained;
+
+    private Decoder(ModelConfig config, Backend backend, Weights weights, Path source) throws SafetensorsException {
+        this.config = config;
+        this.backend = backend;
+        this.weights = weights;
+        int hidden = config.hiddenSize();
+        Rotary rotary = new Rotary(backend, config);
+        embedding = weights.tensor("model.embed_tokens.weight", source, config.vocabSize(), hidden);
+        for (int i = 0; i < config.layers(); i++) {
+            String layer = "model.layers." + i;
+            String attention = layer + ".self_attn.";
+            boolean bias = config.attentionBias();
+            layers.add(new DecoderLayer(
+                    norm(layer + ".input_layernorm", source),
+                    new Attention(
+                            config,
+                            rotary,
+                            linear(attention + "q_proj", config.querySize(), hidden, bias, source),
+                            linear(attention + "k_proj", config.keyValueSize(), hidden, bias, source),
+                            linear(attention + "v_proj", config.keyValueSize(), hidden, bias, source),
+                            linear(attention + "o_proj", hidden, config.querySize(), false, source)),
+                    norm(layer + ".post_attention_layernorm", source),
+                    new GatedMlp(
+                            linear(layer + ".mlp.gate_proj", config.intermediateSize(), hidden, false, source),
+                            linear(layer + ".mlp.up_proj", config.intermediateSize(), hidden, false, source),
+                            linear(layer + ".mlp.down_proj", hidden, config.intermediateSize(), false, source))));
+        }
+        finalNorm = norm("model.norm", source);
+        head = config.tiedEmbeddings()
+                ? new Linear("lm_head", embedding, null)
+                : linear("lm_head", config.vocabSize(), hidden, false, source);
+    }
+
+    /// Opens a model directory in Hugging Face form. The weights stay where they are, mapped.
+    ///
+    /// @throws IOException if a file is missing, breaks its format, or does not fit the configuration
+    public static Decoder load(Path directory, Backend backend) throws IOException {
+        ModelConfig config = ModelConfig.load(directory);
+        Weights weights = Weights.open(directory);
+        try {
+            return new Decoder(config, backend, weights, directory);
+        } catch (IOException | RuntimeException e) {
+            weights.close();
+            throw e;
+        }
+    }
+
+    private Linear linear(String name, int out, int in, boolean bias, Path source) throws SafetensorsException {
+        return new Linear(
+                name,
+                weights.tensor(name + ".weight", source, out, in),
+                bias ? weights.tensor(name + ".bias", source, out) : null);
+    }
+
+    private RmsNorm norm(String name, Path source) throws SafetensorsException {
+        return new RmsNorm(name, weights.tensor(name + ".weight", source, config.hiddenSize()), config.rmsNormEps());
+    }
+
+    /// The shape of the model.
+    public ModelConfig config() {
+        return config;
+    }
+
+    /// What carries out its operations.
+    public Backend backend() {
+        return backend;
+    }
+
+    /// The weights on disk, as they were before any training.
+    public Weights weights() {
+        return weights;
+    }
+
+    /// Every linear map inside the layers, in order of the layers.
+    public List<Linear> linears() {
+        return layers.stream().flatMap(layer -> layer.linears().stream()).toList();
+    }
+
+    /// The map from hidden states to logits.
+    public Linear head() {
+        return head;
+    }
+
+    /// Makes the head trainable on its own, apart from the embedding even if the two were tied.
+    public List<Parameter> trainHead() {
+        headTrained = true;
+        return head.train(backend);
+    }
+
+    /// Makes every weight trainable. The parameters have the names of the base model's tensors.
+    public List<Parameter> trainAll() {
+        List<Parameter> parameters = new ArrayList<>();
+        embeddingParameter = Parameter.copyOf(backend, "model.embed_tokens.weight", embedding, false);
+        embedding = embeddingParameter.value();
+        parameters.add(embeddingParameter);
+        for (DecoderLayer layer : layers) {
+            parameters.add(layer.attentionNorm.train(backend));
+            layer.attention.linears().forEach(linear -> parameters.addAll(linear.train(backend)));
+            parameters.add(layer.mlpNorm.train(backend));
+            layer.mlp.linears().forEach(linear -> parameters.addAll(linear.train(backend)));
+        }
+        parameters.add(finalNorm.train(backend));
+        headTrained = true;
+        if (config.tiedEmbeddings()) {
+            head.share(embeddingParameter);
+        } else {
+            parameters.addAll(head.train(backend));
+        }
+        return parameters;
+    }
+
+    /// A pass's results, kept for the backward pass.
+    ///
+    /// @param hidden t × hidden, before the final norm
+    /// @param inputs what went into each layer
+    /// @param layers what each layer saved; null where it is to be computed again
+    public record Activations(Batch batch, Tensor hidden, List<Tensor> inputs, List<DecoderLayer.@Nullable Saved> layers) {}
+
+    /// Runs the layers and returns the hidden states before the final norm, t × hidden.
+    ///
+    /// @param cache keys and values of earlier rows; null when there are none
+    public Tensor forward(Pass pass, Batch batch, @Nullable KeyValueCache cache) {
+        Workspace workspace = pass.workspace();
+        Tensor hidden = embed(pass, batch);
+        Tensor next = workspace.take(batch.rows(), config.hiddenSize());
+        for (int i = 0; i < layers.size(); i++) {
+            Workspace.Mark mark = workspace.mark();
+            layers.get(i).forward(pass, batch, hidden, cache == null ? null : cache.layer(i), next);
+            workspace.release(mark);
+            Tensor swap = hidden;
+            hidden = next;
+            next = swap;
+        }
+        return hidden;
+    }
+
+    /// Runs the layers and keeps what the backward pass needs.
+    ///
+    /// @param checkpointing keeps only the input of each layer and computes the rest again in the backward pass: less
+    ///     memory, one more forward pass
+    public Activations forwardForTraining(Pass pass, Batch batch, boolean checkpointing) {
+        Workspace workspace = pass.workspace();
+        List<Tensor> inputs = new ArrayList<>();
+        List<DecoderLayer.@Nullable Saved> saved = new ArrayList<>();
+        Tensor hidden = embed(pass, batch);
+        for (DecoderLayer layer : layers) {
+            inputs.add(hidden);
+            Tensor output = workspace.take(batch.rows(), config.hiddenSize());
+            Workspace.Mark mark = workspace.mark();
+            DecoderLayer.Saved state = layer.forward(pass, batch, hidden, null, output);
+            if (checkpointing) {
+                workspace.release(mark);
+            }
+            saved.add(checkpointing ? null : state);
+            hidden = output;
+        }
+        return new Activations(batch, hidden, inputs, saved);
+    }
+
+    private Tensor embed(Pass pass, Batch batch) {
+        for (int id : batch.ids()) {
+            if (id < 0 || id >= config.vocabSize()) {
+                throw new IllegalArgumentException(
+                        "token id " + id + " is outside the model's vocabulary of " + config.vocabSize());
+            }
+        }
+        for (int position : batch.positions()) {
+            if (position >= config.maxPositions()) {
+                throw new IllegalArgumentException("position " + position + " is past the model's "
+                        + config.maxPositions() + " positions; shorten the text");
+            }
+        }
+        Tensor hidden = pass.workspace().take(batch.rows(), config.hiddenSize());
+        backend.gatherRows(embedding, batch.ids(), hidden);
+        return hidden;
+    }
+
+    /// Logits of some rows: n × vocabulary, in the pass's workspace.
+    ///
+    /// @param hidden t × hidden, as [#forward] returned it
+    /// @param rows which rows
+    public Tensor logits(Pass pass, Tensor hidden, int... rows) {
+        Tensor logits = pass.workspace().take(rows.length, config.vocabSize());
+        Workspace.Mark mark = pass.workspace().mark();
+        Tensor normed = pass.workspace().take(rows.length, config.hiddenSize());
+        backend.gatherRows(hidden, rows, normed);
+        finalNorm.forward(pass, normed, normed);
+        head.forward(pass, normed, logits, false);
+        pass.workspace().release(mark);
+        return logits;
+    }
+
+    /// The loss of a training pass.
+    ///
+    /// @param sum Σ of the cross-entropies of all targets
+    /// @param gradient t × hidden: the gradient of the hidden states before the final norm
+    public record Loss(double sum, Tensor gradient) {}
+
+    /// Cross-entropy of the rows that have a target, and its gradient. The head is computed for these rows only, a few at a
+    /// time, so that the logits of a whole batch never exist at once.
+    ///
+    /// @param rows the rows with targets, ascending
+    /// @param targets the token that each should predict
+    /// @param scale the factor of every gradient: 1 / number of targets in the whole accumulation window
+    public Loss loss(Pass pass, Activations activations, int[] rows, int[] targets, float scale) {
+        Workspace workspace = pass.workspace();
+        Tensor hidden = activations.hidden();
+        Tensor gradient = workspace.take(hidden.rows(), hidden.columns());
+        backend.fill(gradient, 0);
+        double sum = 0;
+        for (int from = 0; from < rows.length; from += HEAD_ROWS) {
+            Workspace.Mark mark = workspace.mark();
+            int to = Math.min(rows.length, from + HEAD_ROWS);
+            int[] part = Arrays.copyOfRange(rows, from, to);
+            Tensor selected = workspace.take(to - from, config.hiddenSize());
+            backend.gatherRows(hidden, part, selected);
+            Tensor normed = workspace.take(to - from, config.hiddenSize());
+            RmsNorm.Saved savedNorm = finalNorm.forward(pass, selected, normed);
+            Tensor logits = workspace.take(to - from, config.vocabSize());
+            Tensor savedHead = head.forward(pass, normed, logits, false);
+            Tensor losses = workspace.take(1, to - from);
+            backend.crossEntropy(
+                    logits, Arrays.copyOfRange(targets, from, to), config.vocabSize(), scale, losses);
+            for (float loss : losses.toArray()) {
+                sum += loss;
+            }
+            Tensor dNormed = workspace.take(to - from, config.hiddenSize());
+            head.backward(pass, logits, normed, savedHead, dNormed, false);
+            Tensor dSelected = workspace.take(to - from, config.hiddenSize());
+            backend.fill(dSelected, 0);
+            finalNorm.backward(pass, dNormed, savedNorm, dSelected);
+            backend.scatterAddRows(dSelected, part, gradient);
+            workspace.release(mark);
+        }
+        return new Loss(sum, gradient);
+    }
+
+    /// Accumulates the gradients of everything that is trained.
+    ///
+    /// @param gradient the gradient of the hidden states; used up
+    public void backward(Pass pass, Activations activations, Tensor gradient) {
+        Workspace workspace = pass.workspace();
+        for (int i = layers.size() - 1; i >= 0; i--) {
+            Workspace.Mark mark = workspace.mark();
+            DecoderLayer.Saved saved = activations.layers().get(i);
+            if (saved == null) {
+                Tensor output = workspace.take(gradient.rows(), gradient.columns());
+                saved = layers.get(i)
+                        .forward(pass, activations.batch(), activations.inputs().get(i), null, output);
+            }
+            layers.get(i)
+                    .backward(pass, activations.batch(), gradient, saved, i > 0 || embeddingParameter != null);
+            workspace.release(mark);
+        }
+        if (embeddingParameter != null) {
+            backend.scatterAddRows(gradient, activations.batch().ids(), embeddingParameter.gradient());
+        }
+    }
+
+    /// Whether the head has weights of its own that are trained.
+    public boolean isHeadTrained() {
+        return headTrained;
+    }
+
+    @Override
+    public void close() {
+        weights.close();
+    }
+}

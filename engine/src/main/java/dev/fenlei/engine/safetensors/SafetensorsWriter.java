@@ -1,0 +1,125 @@
+package dev.fenlei.engine.safetensors;
+
+import dev.fenlei.engine.tensor.Tensor;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/// Writes safetensors files: to a temporary name, forced to disk, then renamed, so that a file is whole or absent and a
+/// file that is mapped while it is replaced stays readable.
+public final class SafetensorsWriter {
+
+    /// A tensor to write.
+    ///
+    /// @param name its name
+    /// @param shape its dimensions; their product is the tensor's size
+    /// @param tensor the elements
+    public record Entry(String name, long[] shape, Tensor tensor) {
+
+        public Entry {
+            if (Arrays.stream(shape).reduce(1, (a, b) -> a * b) != tensor.size()) {
+                throw new IllegalArgumentException(name + ": shape " + Arrays.toString(shape) + " for " + tensor);
+            }
+        }
+
+        /// A matrix.
+        public static Entry matrix(String name, Tensor tensor) {
+            return new Entry(name, new long[] {tensor.rows(), tensor.columns()}, tensor);
+        }
+
+        /// A vector.
+        public static Entry vector(String name, Tensor tensor) {
+            return new Entry(name, new long[] {tensor.size()}, tensor);
+        }
+    }
+
+    private SafetensorsWriter() {}
+
+    /// Writes a file, replacing what is there.
+    public static void write(Path file, Map<String, String> metadata, List<Entry> entries) throws IOException {
+        // Wide types first, then by name: what the reference implementation does, so that data stays aligned.
+        List<Entry> ordered = entries.stream()
+                .sorted(Comparator.comparingInt((Entry e) -> -e.tensor().dtype().bytes())
+                        .thenComparing(Entry::name))
+                .toList();
+        byte[] header = header(metadata, ordered);
+        Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
+        try {
+            try (FileChannel channel = FileChannel.open(
+                    temporary,
+                    StandardOpenOption.CREATE,
+                    StandardOpenOption.TRUNCATE_EXISTING,
+                    StandardOpenOption.WRITE)) {
+                ByteBuffer length = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+                length.putLong(0, header.length);
+                writeFully(channel, length);
+                writeFully(channel, ByteBuffer.wrap(header));
+                for (Entry entry : ordered) {
+                    writeTensor(channel, entry.tensor());
+                }
+                channel.force(true);
+            }
+            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        } catch (IOException | RuntimeException e) {
+            Files.deleteIfExists(temporary);
+            throw e;
+        }
+    }
+
+    private static byte[] header(Map<String, String> metadata, List<Entry> entries) {
+        ObjectNode root = JsonMapper.shared().createObjectNode();
+        if (!metadata.isEmpty()) {
+            ObjectNode node = root.putObject("__metadata__");
+            metadata.forEach(node::put);
+        }
+        long position = 0;
+        for (Entry entry : entries) {
+            if (root.has(entry.name())) {
+                throw new IllegalArgumentException("two tensors are named " + entry.name());
+            }
+            ObjectNode node = root.putObject(entry.name());
+            node.put("dtype", entry.tensor().dtype().name());
+            ArrayNode shape = node.putArray("shape");
+            Arrays.stream(entry.shape()).forEach(shape::add);
+            long end = position + entry.tensor().byteSize();
+            node.putArray("data_offsets").add(position).add(end);
+            position = end;
+        }
+        byte[] json = root.toString().getBytes(StandardCharsets.UTF_8);
+        byte[] padded = Arrays.copyOf(json, (json.length + 7) / 8 * 8);
+        Arrays.fill(padded, json.length, padded.length, (byte) ' ');
+        return padded;
+    }
+
+    private static void writeTensor(FileChannel channel, Tensor tensor) throws IOException {
+        if (tensor.size() == 0) {
+            return;
+        }
+        int rowsAtOnce = tensor.isContiguous()
+                ? Math.max(1, (int) Math.min(tensor.rows(), (64L << 20) / ((long) tensor.columns() * tensor.dtype().bytes())))
+                : 1;
+        for (int row = 0; row < tensor.rows(); row += rowsAtOnce) {
+            Tensor part = tensor.rows(row, Math.min(tensor.rows(), row + rowsAtOnce));
+            writeFully(channel, part.memory().asSlice(0, part.byteSize()).asByteBuffer());
+        }
+    }
+
+    private static void writeFully(FileChannel channel, ByteBuffer buffer) throws IOException {
+        while (buffer.hasRemaining()) {
+            channel.write(buffer);
+        }
+    }
+}
