@@ -6,4 +6,8 @@ module dev.fenlei.lora {
     requires transitive dev.fenlei.tokenizer;
     requires tools.jackson.databind;
     requires org.slf4j;
+
+    exports dev.fenlei.lora.adapter;
+    exports dev.fenlei.lora.train;
+    exports dev.fenlei.lora.classify;
 }

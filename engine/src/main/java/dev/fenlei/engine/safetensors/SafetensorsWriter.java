@@ -1,19 +1,18 @@
 package dev.fenlei.engine.safetensors;
 
+import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Supplier;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -25,24 +24,23 @@ public final class SafetensorsWriter {
     /// A tensor to write.
     ///
     /// @param name its name
-    /// @param shape its dimensions; their product is the tensor's size
-    /// @param tensor the elements
-    public record Entry(String name, long[] shape, Tensor tensor) {
-
-        public Entry {
-            if (Arrays.stream(shape).reduce(1, (a, b) -> a * b) != tensor.size()) {
-                throw new IllegalArgumentException(name + ": shape " + Arrays.toString(shape) + " for " + tensor);
-            }
-        }
+    /// @param dtype its element type
+    /// @param shape its dimensions
+    /// @param tensor gives the elements when their turn comes, so that a large model never lies in memory as a whole
+    public record Entry(String name, DType dtype, long[] shape, Supplier<Tensor> tensor) {
 
         /// A matrix.
         public static Entry matrix(String name, Tensor tensor) {
-            return new Entry(name, new long[] {tensor.rows(), tensor.columns()}, tensor);
+            return new Entry(name, tensor.dtype(), new long[] {tensor.rows(), tensor.columns()}, () -> tensor);
         }
 
         /// A vector.
         public static Entry vector(String name, Tensor tensor) {
-            return new Entry(name, new long[] {tensor.size()}, tensor);
+            return new Entry(name, tensor.dtype(), new long[] {tensor.size()}, () -> tensor);
+        }
+
+        private long byteSize() {
+            return Arrays.stream(shape).reduce(dtype.bytes(), Math::multiplyExact);
         }
     }
 
@@ -52,31 +50,23 @@ public final class SafetensorsWriter {
     public static void write(Path file, Map<String, String> metadata, List<Entry> entries) throws IOException {
         // Wide types first, then by name: what the reference implementation does, so that data stays aligned.
         List<Entry> ordered = entries.stream()
-                .sorted(Comparator.comparingInt((Entry e) -> -e.tensor().dtype().bytes())
+                .sorted(Comparator.comparingInt((Entry e) -> -e.dtype().bytes())
                         .thenComparing(Entry::name))
                 .toList();
         byte[] header = header(metadata, ordered);
-        Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
-        try {
-            try (FileChannel channel = FileChannel.open(
-                    temporary,
-                    StandardOpenOption.CREATE,
-                    StandardOpenOption.TRUNCATE_EXISTING,
-                    StandardOpenOption.WRITE)) {
-                ByteBuffer length = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
-                length.putLong(0, header.length);
-                writeFully(channel, length);
-                writeFully(channel, ByteBuffer.wrap(header));
-                for (Entry entry : ordered) {
-                    writeTensor(channel, entry.tensor());
+        DurableFiles.write(file, channel -> {
+            ByteBuffer length = ByteBuffer.allocate(Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+            length.putLong(0, header.length);
+            DurableFiles.writeFully(channel, length);
+            DurableFiles.writeFully(channel, ByteBuffer.wrap(header));
+            for (Entry entry : ordered) {
+                Tensor tensor = entry.tensor().get();
+                if (tensor.dtype() != entry.dtype() || tensor.byteSize() != entry.byteSize()) {
+                    throw new IllegalArgumentException(entry.name() + ": " + tensor + " is not what was announced");
                 }
-                channel.force(true);
+                writeTensor(channel, tensor);
             }
-            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-        } catch (IOException | RuntimeException e) {
-            Files.deleteIfExists(temporary);
-            throw e;
-        }
+        });
     }
 
     private static byte[] header(Map<String, String> metadata, List<Entry> entries) {
@@ -91,10 +81,10 @@ public final class SafetensorsWriter {
                 throw new IllegalArgumentException("two tensors are named " + entry.name());
             }
             ObjectNode node = root.putObject(entry.name());
-            node.put("dtype", entry.tensor().dtype().name());
+            node.put("dtype", entry.dtype().name());
             ArrayNode shape = node.putArray("shape");
             Arrays.stream(entry.shape()).forEach(shape::add);
-            long end = position + entry.tensor().byteSize();
+            long end = position + entry.byteSize();
             node.putArray("data_offsets").add(position).add(end);
             position = end;
         }
@@ -113,13 +103,7 @@ public final class SafetensorsWriter {
                 : 1;
         for (int row = 0; row < tensor.rows(); row += rowsAtOnce) {
             Tensor part = tensor.rows(row, Math.min(tensor.rows(), row + rowsAtOnce));
-            writeFully(channel, part.memory().asSlice(0, part.byteSize()).asByteBuffer());
-        }
-    }
-
-    private static void writeFully(FileChannel channel, ByteBuffer buffer) throws IOException {
-        while (buffer.hasRemaining()) {
-            channel.write(buffer);
+            DurableFiles.writeFully(channel, part.memory().asSlice(0, part.byteSize()).asByteBuffer());
         }
     }
 }

@@ -1,0 +1,54 @@
+package dev.fenlei.engine.safetensors;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+
+/// Writes files so that they are whole or absent, whatever happens in between: to a temporary name in the same folder,
+/// forced to disk, then renamed over the target.
+public final class DurableFiles {
+
+    /// Writes the contents.
+    @FunctionalInterface
+    public interface Content {
+        /// @param channel open for writing, at its start
+        void writeTo(FileChannel channel) throws IOException;
+    }
+
+    private DurableFiles() {}
+
+    /// Writes a small file, replacing what is there.
+    public static void write(Path file, byte[] content) throws IOException {
+        write(file, channel -> writeFully(channel, ByteBuffer.wrap(content)));
+    }
+
+    /// Writes a file, replacing what is there. If `content` fails, the old file stays.
+    public static void write(Path file, Content content) throws IOException {
+        Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
+        try {
+            try (FileChannel channel = FileChannel.open(
+                    temporary,
+                    StandardOpenOption.CREATE,
+                    StandardOpenOption.TRUNCATE_EXISTING,
+                    StandardOpenOption.WRITE)) {
+                content.writeTo(channel);
+                channel.force(true);
+            }
+            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        } catch (IOException | RuntimeException e) {
+            Files.deleteIfExists(temporary);
+            throw e;
+        }
+    }
+
+    /// Writes all of a buffer.
+    public static void writeFully(FileChannel channel, ByteBuffer buffer) throws IOException {
+        while (buffer.hasRemaining()) {
+            channel.write(buffer);
+        }
+    }
+}

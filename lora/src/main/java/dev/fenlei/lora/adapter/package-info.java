@@ -1,0 +1,2 @@
+/// LoRA adapters in PEFT form.
+package dev.fenlei.lora.adapter;

@@ -1,0 +1,2 @@
+/// Classification: the prompt, the scoring of labels, decisions.
+package dev.fenlei.lora.classify;

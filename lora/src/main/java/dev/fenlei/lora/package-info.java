@@ -1,2 +1,0 @@
-/// Adapters, training, classification and evaluation.
-package dev.fenlei.lora;
