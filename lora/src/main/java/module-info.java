@@ -10,4 +10,5 @@ module dev.fenlei.lora {
     exports dev.fenlei.lora.adapter;
     exports dev.fenlei.lora.train;
     exports dev.fenlei.lora.classify;
+    exports dev.fenlei.lora.pretrain;
 }

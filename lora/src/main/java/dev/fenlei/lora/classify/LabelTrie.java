@@ -44,6 +44,11 @@ final class LabelTrie {
         }
     }
 
+    /// The number of labels.
+    int labels() {
+        return paths.size();
+    }
+
     /// The number of rows: nodes without the end of the prompt.
     int rows() {
         return tokens.size() - 1;

@@ -1,0 +1,120 @@
+package dev.fenlei.lora.classify;
+
+import dev.fenlei.lora.train.TrainingExample;
+import dev.fenlei.tokenizer.Tokenizer;
+import dev.fenlei.tokenizer.TokenizerException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.stream.IntStream;
+
+/// The one template of training, evaluation, prediction and serving (ChatML):
+///
+/// ```
+/// <|im_start|>system\n{system}<|im_end|>\n
+/// <|im_start|>user\n文本：{text}，类别选项：{candidates}<|im_end|>\n<|im_start|>assistant\n
+/// ```
+///
+/// followed by the label and `<|im_end|>`. Candidates are joined by commas. A text that is too long is cut in its middle:
+/// news says the most at its beginning and often sums up at its end, and candidates and label always stay. Only the template writes
+/// control tokens; text, candidates and labels are encoded as plain characters.
+public final class ClassificationPrompt {
+
+    /// The system sentence of the reference recipe.
+    public static final String SYSTEM = "你是文本分类领域的专家，你会接收到一段文本和几个潜在的分类选项，请输出文本内容的正确类型";
+
+    /// Characters of a text that are looked at; more could never fit into a prompt.
+    private static final int MAX_CHARACTERS_PER_TOKEN = 64;
+
+    private final Tokenizer tokenizer;
+    private final int maxLength;
+    private final int endToken;
+    private final int[] head;
+    private final int[] middle;
+    private final int[] tail;
+
+    /// @param tokenizer of a model that knows ChatML
+    /// @param maxLength the most tokens of prompt, label and end token together
+    /// @throws TokenizerException if the vocabulary lacks ChatML's control tokens
+    public ClassificationPrompt(Tokenizer tokenizer, int maxLength) throws TokenizerException {
+        this.tokenizer = tokenizer;
+        this.maxLength = maxLength;
+        OptionalInt end = tokenizer.idOf("<|im_end|>");
+        if (end.isEmpty() || tokenizer.idOf("<|im_start|>").isEmpty()) {
+            throw new TokenizerException(
+                    Path.of("tokenizer"), "the vocabulary has no <|im_start|> and <|im_end|>; models with ChatML are supported");
+        }
+        endToken = end.getAsInt();
+        head = tokenizer.encodeWithControlTokens(
+                "<|im_start|>system\n" + SYSTEM + "<|im_end|>\n<|im_start|>user\n文本：");
+        middle = tokenizer.encode("，类别选项：");
+        tail = tokenizer.encodeWithControlTokens("<|im_end|>\n<|im_start|>assistant\n");
+    }
+
+    /// The token that ends a label.
+    public int endToken() {
+        return endToken;
+    }
+
+    /// What every prompt begins with.
+    public int[] prefix() {
+        return head.clone();
+    }
+
+    /// The most tokens of prompt, label and end token together.
+    public int maxLength() {
+        return maxLength;
+    }
+
+    /// The tokens of a label, without end token.
+    public int[] label(String label) {
+        return tokenizer.encode(label);
+    }
+
+    /// The prompt behind [#prefix()].
+    ///
+    /// @throws IllegalArgumentException if the candidates leave no room for the text
+    public int[] prompt(String text, List<String> candidates) {
+        int[] options = tokenizer.encode(String.join(",", candidates));
+        int longest = candidates.stream().mapToInt(c -> label(c).length).max().orElse(0);
+        int fixed = head.length + middle.length + options.length + tail.length + longest + 1;
+        int room = maxLength - fixed;
+        if (room < 1) {
+            throw new IllegalArgumentException("template and candidates take " + fixed + " of " + maxLength
+                    + " tokens and leave no room for the text; raise max-length");
+        }
+        return concat(cutMiddle(encodeText(text, room), room), middle, options, tail);
+    }
+
+    private int[] encodeText(String text, int room) {
+        int limit = (int) Math.min(text.length(), (long) room * MAX_CHARACTERS_PER_TOKEN);
+        // Only the ends of a longer text can survive the cut, so the rest need not be encoded.
+        String kept = limit == text.length()
+                ? text
+                : text.substring(0, limit / 2) + text.substring(text.length() - limit / 2);
+        return tokenizer.encode(kept);
+    }
+
+    /// Keeps the first and the last half of `room` tokens.
+    static int[] cutMiddle(int[] ids, int room) {
+        if (ids.length <= room) {
+            return ids;
+        }
+        int front = (room + 1) / 2;
+        return concat(Arrays.copyOf(ids, front), Arrays.copyOfRange(ids, ids.length - (room - front), ids.length));
+    }
+
+    /// Prompt, label and end token, with the loss on the last two.
+    ///
+    /// @throws IllegalArgumentException if the candidates leave no room for the text
+    public TrainingExample example(String text, List<String> candidates, String label) {
+        int[] prompt = prompt(text, candidates);
+        int[] ids = concat(head, prompt, label(label), new int[] {endToken});
+        return new TrainingExample(ids, head.length + prompt.length);
+    }
+
+    private static int[] concat(int[]... parts) {
+        return Arrays.stream(parts).flatMapToInt(IntStream::of).toArray();
+    }
+}

@@ -1,0 +1,140 @@
+package dev.fenlei.lora.classify;
+
+import dev.fenlei.engine.compute.Backend;
+import dev.fenlei.engine.compute.cpu.CpuBackend;
+import dev.fenlei.engine.generate.Generation;
+import dev.fenlei.engine.generate.Generator;
+import dev.fenlei.engine.model.Decoder;
+import dev.fenlei.lora.adapter.Adapter;
+import dev.fenlei.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/// Classifies texts: the door for programs that embed the engine.
+///
+/// Not safe for use by several threads at once.
+public final class Classifier implements AutoCloseable {
+
+    /// The most tokens of a prompt and its label, as in the reference recipe.
+    public static final int DEFAULT_MAX_LENGTH = 384;
+
+    /// A text and what there is to choose from.
+    public record Request(String text, List<String> candidates) {
+
+        public Request {
+            candidates = List.copyOf(candidates);
+            if (candidates.isEmpty()) {
+                throw new IllegalArgumentException("there is no candidate to choose from");
+            }
+            if (Set.copyOf(candidates).size() != candidates.size()) {
+                throw new IllegalArgumentException("a candidate occurs twice: " + candidates);
+            }
+            if (candidates.stream().anyMatch(String::isBlank)) {
+                throw new IllegalArgumentException("a candidate is blank");
+            }
+        }
+    }
+
+    private final Decoder decoder;
+    private final Tokenizer tokenizer;
+    private final ClassificationPrompt prompt;
+    private final LabelScorer scorer;
+    private final List<AutoCloseable> owned = new ArrayList<>();
+
+    /// Over a decoder that someone else opened and will close. What the decoder's adapter is now must stay while the
+    /// classifier is used, as the common prefix is computed here.
+    public Classifier(Decoder decoder, Tokenizer tokenizer, ClassificationPrompt prompt) {
+        this.decoder = decoder;
+        this.tokenizer = tokenizer;
+        this.prompt = prompt;
+        this.scorer = new LabelScorer(decoder, prompt.prefix(), prompt.endToken());
+    }
+
+    /// Opens a model directory and an adapter on the CPU.
+    ///
+    /// @param adapter a PEFT directory; null for the bare model
+    public static Classifier load(Path model, @Nullable Path adapter) throws IOException {
+        Backend backend = new CpuBackend();
+        try {
+            Decoder decoder = Decoder.load(model, backend);
+            if (adapter != null) {
+                Adapter.load(decoder, adapter);
+            }
+            Tokenizer tokenizer = Tokenizer.load(model);
+            Classifier classifier =
+                    new Classifier(decoder, tokenizer, new ClassificationPrompt(tokenizer, DEFAULT_MAX_LENGTH));
+            classifier.owned.addAll(List.of(decoder, backend));
+            return classifier;
+        } catch (IOException | RuntimeException e) {
+            backend.close();
+            throw e;
+        }
+    }
+
+    /// Classifies one text.
+    public Decision classify(String text, List<String> candidates) {
+        return classify(List.of(new Request(text, candidates))).getFirst();
+    }
+
+    /// Classifies texts together, which is faster than one by one.
+    ///
+    /// @throws IllegalArgumentException if the candidates of a request leave no room for its text
+    public List<Decision> classify(List<Request> requests) {
+        List<LabelScorer.Query> queries = new ArrayList<>();
+        for (Request request : requests) {
+            queries.add(new LabelScorer.Query(
+                    prompt.prompt(request.text(), request.candidates()),
+                    request.candidates().stream().map(prompt::label).toList()));
+        }
+        List<double[]> scores = scorer.score(queries);
+        List<Decision> decisions = new ArrayList<>();
+        for (int i = 0; i < requests.size(); i++) {
+            decisions.add(Decision.of(
+                    requests.get(i).candidates(),
+                    scores.get(i),
+                    prompt.prefix().length + queries.get(i).prompt().length));
+        }
+        return decisions;
+    }
+
+    /// Lets the model write freely and looks whether it wrote a candidate, as the original did: greedy, without penalty.
+    /// Probabilities are 1 for the written candidate and 0 elsewhere; an answer outside the candidates has no label.
+    public Decision classifyByGeneration(Request request) {
+        int[] tail = prompt.prompt(request.text(), request.candidates());
+        int[] prefix = prompt.prefix();
+        int[] ids = Arrays.copyOf(prefix, prefix.length + tail.length);
+        System.arraycopy(tail, 0, ids, prefix.length, tail.length);
+        int longest = request.candidates().stream()
+                .mapToInt(c -> prompt.label(c).length)
+                .max()
+                .orElse(0);
+        Generation settings = Generation.greedy(longest + 1, Set.of(prompt.endToken()), tokenizer.size());
+        int[] answer = Generator.generate(decoder, ids, settings, id -> true);
+        boolean ended = answer.length > 0 && answer[answer.length - 1] == prompt.endToken();
+        String text = ended ? tokenizer.decode(Arrays.copyOf(answer, answer.length - 1)).strip() : "";
+        int index = request.candidates().indexOf(text);
+        double[] probabilities = new double[request.candidates().size()];
+        if (index >= 0) {
+            probabilities[index] = 1;
+        }
+        return new Decision(
+                index < 0 ? null : text, request.candidates(), probabilities, index < 0 ? 0 : 1, ids.length);
+    }
+
+    @Override
+    public void close() {
+        scorer.close();
+        for (AutoCloseable resource : owned) {
+            try {
+                resource.close();
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        }
+    }
+}

@@ -1,0 +1,2 @@
+/// Pre-training of small models from text.
+package dev.fenlei.lora.pretrain;
