@@ -1,0 +1,286 @@
+package dev.fenlei.engine.compute.cpu;
+
+import static dev.fenlei.engine.compute.cpu.GemmKernel.A_PITCH;
+import static dev.fenlei.engine.compute.cpu.GemmKernel.KC;
+import static dev.fenlei.engine.compute.cpu.GemmKernel.LANES;
+import static dev.fenlei.engine.compute.cpu.GemmKernel.MR;
+import static dev.fenlei.engine.compute.cpu.GemmKernel.NR;
+
+import dev.fenlei.engine.tensor.DType;
+import dev.fenlei.engine.tensor.Tensor;
+import java.util.Arrays;
+
+/// The matrix product `c = alpha · op(a) · op(b) + beta · c` on the CPU.
+///
+/// Blocked as in Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008): `b` is packed into
+/// panels of [GemmKernel#NR] columns, `a` into blocks of [#MC] rows, both widened to single precision on the way, and
+/// [GemmKernel] multiplies them tile by tile. Shapes that this would treat badly have their own ways: few rows against a
+/// large transposed matrix (generation), a short `a` (adapter gradients), few columns (LoRA projections).
+///
+/// Only the output is divided among threads, never the sum over `k`, so that the bits of the result do not depend on
+/// the number of threads. Buffers are kept per thread; after the first calls nothing large is allocated.
+public final class Gemm {
+
+    /// Rows of a packed block of `a`: small enough that the block and a panel share the L2 cache and that two threads
+    /// balance, a multiple of every vector length and of MR.
+    private static final int MC = 64;
+
+    /// Panels that a task works through with one packed block of `a`.
+    private static final int PANELS_PER_TASK = 8;
+
+    /// The same when `a` has only one block, and columns are all there is to divide.
+    private static final int PANELS_PER_NARROW_TASK = 2;
+
+    /// Columns and elements of the part of `b` that is packed at a time; 4 MiB stay in the L3 cache.
+    private static final int MAX_CHUNK_COLUMNS = 1024;
+    private static final int MAX_CHUNK_ELEMENTS = 1 << 20;
+
+    /// Up to so many rows, reading `b` takes longer than multiplying.
+    private static final int FEW_ROWS = 8;
+
+    /// Rows of `b` in a task of [#fewRows].
+    private static final int BAND = 32;
+
+    private final WorkerPool pool;
+    private final ThreadLocal<Scratch> scratch = ThreadLocal.withInitial(Scratch::new);
+
+    /// A matrix product on the threads of `pool`.
+    public Gemm(WorkerPool pool) {
+        this.pool = pool;
+    }
+
+    /// `c = alpha · op(a) · op(b) + beta · c`; see [dev.fenlei.engine.compute.Backend#matmul].
+    ///
+    /// @throws IllegalArgumentException if the shapes do not fit or `c` is not F32
+    public void matmul(
+            Tensor a, boolean transposeA, Tensor b, boolean transposeB, float alpha, float beta, Tensor c) {
+        int m = transposeA ? a.columns() : a.rows();
+        int k = transposeA ? a.rows() : a.columns();
+        int n = transposeB ? b.rows() : b.columns();
+        if (k != (transposeB ? b.columns() : b.rows()) || m != c.rows() || n != c.columns() || c.dtype() != DType.F32) {
+            throw new IllegalArgumentException("cannot multiply " + a + (transposeA ? " transposed" : "") + " by " + b
+                    + (transposeB ? " transposed" : "") + " into " + c);
+        }
+        if (m == 0 || n == 0) {
+            return;
+        }
+        Product product = new Product(a, transposeA, b, transposeB, m, n, k, alpha, beta, c, false);
+        if (k == 0) {
+            addNothing(product);
+        } else if (!transposeA && transposeB && m <= FEW_ROWS) {
+            fewRows(product);
+        } else if (transposeA && n <= LANES && m > n) {
+            // Tall and narrow: turned over, cᵀ = bᵀ · aᵀ, it fills the vectors and `a` need not be transposed.
+            oneBlock(new Product(b, !transposeB, a, false, n, m, k, alpha, beta, c, true));
+        } else if (m <= MC) {
+            oneBlock(product);
+        } else {
+            manyBlocks(product);
+        }
+    }
+
+    /// One call: `a` is `m × k` and `b` is `k × n` after transposition, `c` is `m × n` before it.
+    private record Product(
+            Tensor a, boolean transposeA, Tensor b, boolean transposeB,
+            int m, int n, int k, float alpha, float beta, Tensor c, boolean transposeC) {
+
+        /// Columns of a panel of `b`.
+        int panelColumns() {
+            return n <= LANES ? LANES : NR;
+        }
+
+        int panels() {
+            return ceilDiv(n, panelColumns());
+        }
+    }
+
+    private static void addNothing(Product p) {
+        float[] zeros = new float[NR];
+        for (int row = 0; row < p.m; row++) {
+            for (int column = 0; column < p.n; column += NR) {
+                GemmKernel.store(zeros, NR, p.c, row, column, 1, Math.min(NR, p.n - column), p.alpha, p.beta);
+            }
+        }
+    }
+
+    /// `a` has several blocks of rows: packs a chunk of `b` for all of them, then multiplies block by block.
+    private void manyBlocks(Product p) {
+        int width = p.panelColumns();
+        int chunkPanels = Math.min(p.panels(), MAX_CHUNK_COLUMNS / width);
+        int chunkDepth = Math.max(KC, MAX_CHUNK_ELEMENTS / (chunkPanels * width) / KC * KC);
+        int blocks = ceilDiv(p.m, MC);
+        Scratch mine = scratch.get();
+        for (int panel = 0; panel < p.panels(); panel += chunkPanels) {
+            int firstPanel = panel;
+            int panels = Math.min(chunkPanels, p.panels() - firstPanel);
+            for (int depth = 0; depth < p.k; depth += chunkDepth) {
+                int from = depth;
+                int to = Math.min(p.k, depth + chunkDepth);
+                float[] packed = mine.chunk(panels * width * GemmPack.roundUp(to - from));
+                int steps = ceilDiv(to - from, KC);
+                pool.parallel(steps * panels, task -> {
+                    int k0 = from + task / panels * KC;
+                    int kc = Math.min(KC, to - k0);
+                    int panelInChunk = task % panels;
+                    packB(p, firstPanel + panelInChunk, k0, kc, packed,
+                            panelOffset(panels * width, k0 - from, panelInChunk, width, kc), scratch.get());
+                });
+                int groups = ceilDiv(panels, PANELS_PER_TASK);
+                pool.parallel(blocks * groups, task -> {
+                    Scratch s = scratch.get();
+                    int row = task / groups * MC;
+                    int first = task % groups * PANELS_PER_TASK;
+                    int last = Math.min(panels, first + PANELS_PER_TASK);
+                    for (int k0 = from; k0 < to; k0 += KC) {
+                        int kc = Math.min(KC, to - k0);
+                        packA(p, row, k0, kc, s);
+                        for (int j = first; j < last; j++) {
+                            multiply(p, row, firstPanel + j, k0, kc, packed,
+                                    panelOffset(panels * width, k0 - from, j, width, kc), s);
+                        }
+                    }
+                });
+            }
+        }
+    }
+
+    /// Where a panel lies in a chunk: blocks of KC rows follow one another, panels within them.
+    private static int panelOffset(int chunkColumns, int k0, int panel, int width, int kc) {
+        return chunkColumns * k0 + panel * width * GemmPack.roundUp(kc);
+    }
+
+    /// `a` is one block of rows: every panel of `b` is used once and is packed by the task that uses it.
+    private void oneBlock(Product p) {
+        int width = p.panelColumns();
+        int panels = p.panels();
+        pool.parallel(ceilDiv(panels, PANELS_PER_NARROW_TASK), task -> {
+            Scratch s = scratch.get();
+            int first = task * PANELS_PER_NARROW_TASK;
+            int last = Math.min(panels, first + PANELS_PER_NARROW_TASK);
+            for (int k0 = 0; k0 < p.k; k0 += KC) {
+                int kc = Math.min(KC, p.k - k0);
+                packA(p, 0, k0, kc, s);
+                for (int j = first; j < last; j++) {
+                    packB(p, j, k0, kc, s.panel, 0, s);
+                    multiply(p, 0, j, k0, kc, s.panel, 0, s);
+                }
+            }
+        });
+    }
+
+    /// Multiplies the packed rows of `a` by one packed panel of `b`.
+    private static void multiply(
+            Product p, int row, int panel, int k0, int kc, float[] packed, int offset, Scratch s) {
+        int width = p.panelColumns();
+        int column = panel * width;
+        int columns = Math.min(width, p.n - column);
+        int end = Math.min(p.m, row + MC);
+        float beta = k0 == 0 ? p.beta : 1;
+        for (int i = row; i < end; i += MR) {
+            int aOffset = (i - row) * A_PITCH;
+            if (width == NR) {
+                GemmKernel.tile2(s.block, aOffset, packed, offset, kc, s.tile);
+            } else {
+                GemmKernel.tile1(s.block, aOffset, packed, offset, kc, s.tile);
+            }
+            int rows = Math.min(MR, end - i);
+            if (p.transposeC) {
+                GemmKernel.storeTransposed(s.tile, width, p.c, i, column, rows, columns, p.alpha, beta);
+            } else {
+                GemmKernel.store(s.tile, width, p.c, i, column, rows, columns, p.alpha, beta);
+            }
+        }
+    }
+
+    /// Packs rows from `row` and `kc` of their elements from `k0`.
+    private static void packA(Product p, int row, int k0, int kc, Scratch s) {
+        int rows = Math.min(MC, p.m - row);
+        if (p.transposeA) {
+            GemmPack.copy(p.a, k0, row, kc, rows, s.strip, 0, MC);
+            GemmPack.transpose(s.strip, 0, MC, kc, rows, s.block, 0, A_PITCH, s.squares);
+        } else {
+            GemmPack.copy(p.a, row, k0, rows, kc, s.block, 0, A_PITCH);
+        }
+    }
+
+    /// Packs one panel of `b`, `kc` rows from `k0`.
+    private static void packB(Product p, int panel, int k0, int kc, float[] packed, int offset, Scratch s) {
+        int width = p.panelColumns();
+        int column = panel * width;
+        int columns = Math.min(width, p.n - column);
+        if (p.transposeB) {
+            GemmPack.copy(p.b, column, k0, columns, kc, s.strip, 0, A_PITCH);
+            GemmPack.transpose(s.strip, 0, A_PITCH, columns, kc, packed, offset, width, s.squares);
+        } else {
+            GemmPack.copy(p.b, k0, column, kc, columns, packed, offset, width);
+        }
+    }
+
+    /// Few rows against a large `bᵀ`: limited by reading `b`, which is read once, in order, in bands of rows.
+    private void fewRows(Product p) {
+        int pitch = GemmPack.roundUp(p.k);
+        float[] x = scratch.get().rows(Math.multiplyExact(FEW_ROWS, pitch));
+        copyPadded(p.a, 0, p.m, p.k, x, pitch);
+        pool.parallel(ceilDiv(p.n, BAND), task -> {
+            Scratch s = scratch.get();
+            float[] w = s.weights(4 * pitch);
+            int end = Math.min(p.n, (task + 1) * BAND);
+            for (int column = task * BAND; column < end; column += 4) {
+                int columns = Math.min(4, end - column);
+                copyPadded(p.b, column, columns, p.k, w, pitch);
+                for (int row = 0; row < p.m; row += 2) {
+                    int rows = Math.min(2, p.m - row);
+                    GemmKernel.dots(w, pitch, x, row * pitch, (row + rows - 1) * pitch, pitch, s.lanes, s.sums);
+                    for (int r = 0; r < rows; r++) {
+                        for (int j = 0; j < columns; j++) {
+                            long index = (long) (row + r) * p.c.stride() + column + j;
+                            GemmKernel.store(s.sums[2 * j + r], p.c.memory(), index * Float.BYTES, p.alpha, p.beta);
+                        }
+                    }
+                }
+            }
+        });
+    }
+
+    /// Copies whole rows and clears what follows them up to `pitch`, as scalar products run over it.
+    private static void copyPadded(Tensor from, int row, int rows, int columns, float[] to, int pitch) {
+        GemmPack.copy(from, row, 0, rows, columns, to, 0, pitch);
+        for (int r = 0; r < rows; r++) {
+            Arrays.fill(to, r * pitch + columns, (r + 1) * pitch, 0);
+        }
+    }
+
+    private static int ceilDiv(int a, int b) {
+        return Math.ceilDiv(a, b);
+    }
+
+    /// The buffers of one thread.
+    private static final class Scratch {
+        final float[] block = new float[MC * A_PITCH];
+        final float[] panel = new float[KC * NR];
+        final float[] strip = new float[Math.max(KC * MC, NR * A_PITCH)];
+        final float[] tile = new float[MR * NR];
+        final float[] squares = new float[2 * LANES * LANES];
+        final float[] lanes = new float[8 * LANES];
+        final float[] sums = new float[8];
+        private float[] chunk = new float[0];
+        private float[] rows = new float[0];
+        private float[] weights = new float[0];
+
+        float[] chunk(int size) {
+            return chunk = grown(chunk, size);
+        }
+
+        float[] rows(int size) {
+            return rows = grown(rows, size);
+        }
+
+        float[] weights(int size) {
+            return weights = grown(weights, size);
+        }
+
+        private static float[] grown(float[] buffer, int size) {
+            return buffer.length >= size ? buffer : new float[size];
+        }
+    }
+}

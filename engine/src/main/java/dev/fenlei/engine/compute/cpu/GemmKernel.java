@@ -1,0 +1,229 @@
+package dev.fenlei.engine.compute.cpu;
+
+import dev.fenlei.engine.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/// The innermost loops of the matrix product, on packed float arrays.
+///
+/// The product tiles are outer products: one vector of `b` meets one broadcast element of `a` per multiplication, which
+/// needs fewer loads than scalar products of rows. Accumulators are named locals because C2 keeps only those in
+/// registers; a vector that is passed to a method or put in an array would be boxed.
+///
+/// The system property `fenlei.vector.bits` (128, 256 or 512) forces the vector width; the default is what the CPU
+/// prefers. Product tiles give the same bits at every width, scalar products do not.
+final class GemmKernel {
+
+    static final VectorSpecies<Float> FLOATS = species();
+
+    /// Floats in a vector.
+    static final int LANES = FLOATS.length();
+
+    /// Rows of a product tile. Eight rows and two vectors hide the latency of multiply-add and waste nothing on the
+    /// usual LoRA ranks, 8 and 16.
+    static final int MR = 8;
+
+    /// Columns of a product tile.
+    static final int NR = 2 * LANES;
+
+    /// The longest product that a tile accumulates in registers; a panel of `b` of this height stays in the L1 cache.
+    static final int KC = 256;
+
+    /// The distance between packed rows of `a`: constant, so that all rows are reached from one register, and an odd
+    /// number of cache lines, so that they spread over the sets of the cache.
+    static final int A_PITCH = KC + 16;
+
+    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
+    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+
+    private GemmKernel() {}
+
+    private static VectorSpecies<Float> species() {
+        Integer bits = Integer.getInteger("fenlei.vector.bits");
+        if (bits == null) {
+            return FloatVector.SPECIES_PREFERRED;
+        }
+        if (bits != 128 && bits != 256 && bits != 512) {
+            throw new IllegalArgumentException("fenlei.vector.bits is " + bits + ", must be 128, 256 or 512");
+        }
+        return VectorSpecies.of(float.class, VectorShape.forBitSize(bits));
+    }
+
+    /// `tile = a · b` for `MR × NR` elements: `a` holds MR rows `A_PITCH` apart, `b` holds `k` rows of two vectors each.
+    static void tile2(float[] a, int aOffset, float[] b, int bOffset, int k, float[] tile) {
+        FloatVector c00 = FloatVector.zero(FLOATS), c01 = FloatVector.zero(FLOATS);
+        FloatVector c10 = FloatVector.zero(FLOATS), c11 = FloatVector.zero(FLOATS);
+        FloatVector c20 = FloatVector.zero(FLOATS), c21 = FloatVector.zero(FLOATS);
+        FloatVector c30 = FloatVector.zero(FLOATS), c31 = FloatVector.zero(FLOATS);
+        FloatVector c40 = FloatVector.zero(FLOATS), c41 = FloatVector.zero(FLOATS);
+        FloatVector c50 = FloatVector.zero(FLOATS), c51 = FloatVector.zero(FLOATS);
+        FloatVector c60 = FloatVector.zero(FLOATS), c61 = FloatVector.zero(FLOATS);
+        FloatVector c70 = FloatVector.zero(FLOATS), c71 = FloatVector.zero(FLOATS);
+        for (int p = 0; p < k; p++) {
+            int i = aOffset + p;
+            FloatVector b0 = FloatVector.fromArray(FLOATS, b, bOffset + p * NR);
+            FloatVector b1 = FloatVector.fromArray(FLOATS, b, bOffset + p * NR + LANES);
+            FloatVector v0 = FloatVector.broadcast(FLOATS, a[i]);
+            c00 = v0.fma(b0, c00);
+            c01 = v0.fma(b1, c01);
+            FloatVector v1 = FloatVector.broadcast(FLOATS, a[i + A_PITCH]);
+            c10 = v1.fma(b0, c10);
+            c11 = v1.fma(b1, c11);
+            FloatVector v2 = FloatVector.broadcast(FLOATS, a[i + 2 * A_PITCH]);
+            c20 = v2.fma(b0, c20);
+            c21 = v2.fma(b1, c21);
+            FloatVector v3 = FloatVector.broadcast(FLOATS, a[i + 3 * A_PITCH]);
+            c30 = v3.fma(b0, c30);
+            c31 = v3.fma(b1, c31);
+            FloatVector v4 = FloatVector.broadcast(FLOATS, a[i + 4 * A_PITCH]);
+            c40 = v4.fma(b0, c40);
+            c41 = v4.fma(b1, c41);
+            FloatVector v5 = FloatVector.broadcast(FLOATS, a[i + 5 * A_PITCH]);
+            c50 = v5.fma(b0, c50);
+            c51 = v5.fma(b1, c51);
+            FloatVector v6 = FloatVector.broadcast(FLOATS, a[i + 6 * A_PITCH]);
+            c60 = v6.fma(b0, c60);
+            c61 = v6.fma(b1, c61);
+            FloatVector v7 = FloatVector.broadcast(FLOATS, a[i + 7 * A_PITCH]);
+            c70 = v7.fma(b0, c70);
+            c71 = v7.fma(b1, c71);
+        }
+        c00.intoArray(tile, 0);
+        c01.intoArray(tile, LANES);
+        c10.intoArray(tile, NR);
+        c11.intoArray(tile, NR + LANES);
+        c20.intoArray(tile, 2 * NR);
+        c21.intoArray(tile, 2 * NR + LANES);
+        c30.intoArray(tile, 3 * NR);
+        c31.intoArray(tile, 3 * NR + LANES);
+        c40.intoArray(tile, 4 * NR);
+        c41.intoArray(tile, 4 * NR + LANES);
+        c50.intoArray(tile, 5 * NR);
+        c51.intoArray(tile, 5 * NR + LANES);
+        c60.intoArray(tile, 6 * NR);
+        c61.intoArray(tile, 6 * NR + LANES);
+        c70.intoArray(tile, 7 * NR);
+        c71.intoArray(tile, 7 * NR + LANES);
+    }
+
+    /// `tile = a · b` for `MR × LANES` elements: `a` holds MR rows `A_PITCH` apart, `b` holds `k` rows of one vector each.
+    static void tile1(float[] a, int aOffset, float[] b, int bOffset, int k, float[] tile) {
+        FloatVector c0 = FloatVector.zero(FLOATS);
+        FloatVector c1 = FloatVector.zero(FLOATS);
+        FloatVector c2 = FloatVector.zero(FLOATS);
+        FloatVector c3 = FloatVector.zero(FLOATS);
+        FloatVector c4 = FloatVector.zero(FLOATS);
+        FloatVector c5 = FloatVector.zero(FLOATS);
+        FloatVector c6 = FloatVector.zero(FLOATS);
+        FloatVector c7 = FloatVector.zero(FLOATS);
+        for (int p = 0; p < k; p++) {
+            int i = aOffset + p;
+            FloatVector b0 = FloatVector.fromArray(FLOATS, b, bOffset + p * LANES);
+            c0 = FloatVector.broadcast(FLOATS, a[i]).fma(b0, c0);
+            c1 = FloatVector.broadcast(FLOATS, a[i + A_PITCH]).fma(b0, c1);
+            c2 = FloatVector.broadcast(FLOATS, a[i + 2 * A_PITCH]).fma(b0, c2);
+            c3 = FloatVector.broadcast(FLOATS, a[i + 3 * A_PITCH]).fma(b0, c3);
+            c4 = FloatVector.broadcast(FLOATS, a[i + 4 * A_PITCH]).fma(b0, c4);
+            c5 = FloatVector.broadcast(FLOATS, a[i + 5 * A_PITCH]).fma(b0, c5);
+            c6 = FloatVector.broadcast(FLOATS, a[i + 6 * A_PITCH]).fma(b0, c6);
+            c7 = FloatVector.broadcast(FLOATS, a[i + 7 * A_PITCH]).fma(b0, c7);
+        }
+        c0.intoArray(tile, 0);
+        c1.intoArray(tile, LANES);
+        c2.intoArray(tile, 2 * LANES);
+        c3.intoArray(tile, 3 * LANES);
+        c4.intoArray(tile, 4 * LANES);
+        c5.intoArray(tile, 5 * LANES);
+        c6.intoArray(tile, 6 * LANES);
+        c7.intoArray(tile, 7 * LANES);
+    }
+
+    /// `c = alpha · tile + beta · c` for the first `rows × columns` elements of a tile whose rows are `pitch` apart.
+    static void store(
+            float[] tile, int pitch, Tensor c, int row, int column, int rows, int columns, float alpha, float beta) {
+        MemorySegment memory = c.memory();
+        int whole = columns & -LANES;
+        for (int r = 0; r < rows; r++) {
+            long base = ((long) (row + r) * c.stride() + column) * Float.BYTES;
+            int at = r * pitch;
+            for (int i = 0; i < whole; i += LANES) {
+                long address = base + (long) i * Float.BYTES;
+                FloatVector sum = FloatVector.fromArray(FLOATS, tile, at + i);
+                if (beta == 0) {
+                    sum.mul(alpha).intoMemorySegment(memory, address, ORDER);
+                } else {
+                    FloatVector old = FloatVector.fromMemorySegment(FLOATS, memory, address, ORDER);
+                    sum.fma(FloatVector.broadcast(FLOATS, alpha), old.mul(beta)).intoMemorySegment(memory, address, ORDER);
+                }
+            }
+            for (int i = whole; i < columns; i++) {
+                store(tile[at + i], memory, base + (long) i * Float.BYTES, alpha, beta);
+            }
+        }
+    }
+
+    /// `cᵀ = alpha · tile + beta · cᵀ`: like [#store(float[], int, Tensor, int, int, int, int, float, float)] with rows
+    /// and columns of `c` exchanged.
+    static void storeTransposed(
+            float[] tile, int pitch, Tensor c, int row, int column, int rows, int columns, float alpha, float beta) {
+        for (int i = 0; i < columns; i++) {
+            long base = (long) (column + i) * c.stride() + row;
+            for (int r = 0; r < rows; r++) {
+                store(tile[r * pitch + i], c.memory(), (base + r) * Float.BYTES, alpha, beta);
+            }
+        }
+    }
+
+    /// One element of [#store(float[], int, Tensor, int, int, int, int, float, float)], rounded alike.
+    static void store(float sum, MemorySegment memory, long address, float alpha, float beta) {
+        float value = beta == 0 ? alpha * sum : Math.fma(sum, alpha, beta * memory.get(FLOAT, address));
+        memory.set(FLOAT, address, value);
+    }
+
+    /// Scalar products of four rows of `w` (`wPitch` apart) with two rows of `x`, `k` a multiple of the vector length:
+    /// `sums[2i + j] = w[i] · x[j]`. `lanes` is scratch for eight vectors. Lanes are added in a fixed order, which
+    /// `reduceLanes` does not promise.
+    static void dots(float[] w, int wPitch, float[] x, int x0, int x1, int k, float[] lanes, float[] sums) {
+        FloatVector c00 = FloatVector.zero(FLOATS), c01 = FloatVector.zero(FLOATS);
+        FloatVector c10 = FloatVector.zero(FLOATS), c11 = FloatVector.zero(FLOATS);
+        FloatVector c20 = FloatVector.zero(FLOATS), c21 = FloatVector.zero(FLOATS);
+        FloatVector c30 = FloatVector.zero(FLOATS), c31 = FloatVector.zero(FLOATS);
+        for (int p = 0; p < k; p += LANES) {
+            FloatVector v0 = FloatVector.fromArray(FLOATS, x, x0 + p);
+            FloatVector v1 = FloatVector.fromArray(FLOATS, x, x1 + p);
+            FloatVector w0 = FloatVector.fromArray(FLOATS, w, p);
+            c00 = w0.fma(v0, c00);
+            c01 = w0.fma(v1, c01);
+            FloatVector w1 = FloatVector.fromArray(FLOATS, w, wPitch + p);
+            c10 = w1.fma(v0, c10);
+            c11 = w1.fma(v1, c11);
+            FloatVector w2 = FloatVector.fromArray(FLOATS, w, 2 * wPitch + p);
+            c20 = w2.fma(v0, c20);
+            c21 = w2.fma(v1, c21);
+            FloatVector w3 = FloatVector.fromArray(FLOATS, w, 3 * wPitch + p);
+            c30 = w3.fma(v0, c30);
+            c31 = w3.fma(v1, c31);
+        }
+        c00.intoArray(lanes, 0);
+        c01.intoArray(lanes, LANES);
+        c10.intoArray(lanes, 2 * LANES);
+        c11.intoArray(lanes, 3 * LANES);
+        c20.intoArray(lanes, 4 * LANES);
+        c21.intoArray(lanes, 5 * LANES);
+        c30.intoArray(lanes, 6 * LANES);
+        c31.intoArray(lanes, 7 * LANES);
+        for (int s = 0; s < 8; s++) {
+            int at = s * LANES;
+            for (int half = LANES / 2; half > 0; half >>= 1) {
+                for (int i = at; i < at + half; i++) {
+                    lanes[i] += lanes[i + half];
+                }
+            }
+            sums[s] = lanes[at];
+        }
+    }
+}
