@@ -9,4 +9,5 @@ module dev.fenlei.engine {
 
     exports dev.fenlei.engine.tensor;
     exports dev.fenlei.engine.compute;
+    exports dev.fenlei.engine.compute.cpu;
 }
