@@ -1,0 +1,208 @@
+package dev.fenlei.engine.compute.cpu;
+
+import dev.fenlei.engine.compute.AttentionMask;
+import dev.fenlei.engine.compute.cpu.Scratch.Slot;
+import dev.fenlei.engine.compute.cpu.Tile.View;
+import dev.fenlei.engine.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import org.jspecify.annotations.Nullable;
+
+/// Attention, forward. Keys (transposed) and values of all heads are packed first; then a task is one head of one block of
+/// queries: scores against the prefix and against the block's own sequence are two small matrix products, scores against
+/// tree ancestors are dot products, and the whole row of scores is held until it is normalised.
+final class CpuAttention {
+
+    private final WorkerPool pool;
+
+    CpuAttention(WorkerPool pool) {
+        this.pool = pool;
+    }
+
+    void forward(
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            @Nullable Tensor prefixKeys,
+            @Nullable Tensor prefixValues,
+            AttentionMask mask,
+            int headDim,
+            Tensor out,
+            Tensor logSumExp) {
+        AttentionLayout layout = AttentionLayout.of(mask);
+        int heads = q.columns() / headDim;
+        int keyValueHeads = k.columns() / headDim;
+        int group = heads / keyValueHeads;
+        int width = Lanes.ceil(headDim);
+        int slots = layout.slots();
+        Scratch scratch = Scratch.current();
+        float[] keys = scratch.floats(Slot.SHARED_KEYS, product(keyValueHeads, slots, headDim));
+        float[] values = scratch.floats(Slot.SHARED_VALUES, product(keyValueHeads, slots, width));
+
+        pool.parallel((layout.sequences() + 1) * keyValueHeads, task -> {
+            int head = task % keyValueHeads;
+            int sequence = task / keyValueHeads - 1;
+            boolean prefix = sequence < 0;
+            if (prefix && (prefixKeys == null || prefixValues == null)) {
+                return;
+            }
+            int from = prefix ? 0 : layout.firstRow()[sequence];
+            int to = prefix ? mask.prefixLength() : layout.firstRow()[sequence + 1];
+            int slot = head * slots + (prefix ? 0 : layout.firstSlot()[sequence]);
+            Tensor keySource = prefix && prefixKeys != null ? prefixKeys : k;
+            Tensor valueSource = prefix && prefixValues != null ? prefixValues : v;
+            AttentionPacking.panels(keySource, head * headDim, headDim, from, to, keys, slot * headDim);
+            AttentionPacking.rows(valueSource, head * headDim, headDim, from, to, 1, values, slot * width, width);
+        });
+        pool.parallel(layout.blocks() * heads, task -> {
+            int head = task % heads;
+            int slot = head / group * slots;
+            new Block(layout, task / heads, head, head / group, headDim, q, k, v, out, logSumExp)
+                    .run(keys, values, slot);
+        });
+    }
+
+    private static int product(int a, int b, int c) {
+        return Math.multiplyExact(Math.multiplyExact(a, b), c);
+    }
+
+    /// One head of one block of queries.
+    private record Block(
+            AttentionLayout layout,
+            int block,
+            int head,
+            int keyValueHead,
+            int d,
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            Tensor out,
+            Tensor logSumExp) {
+
+        void run(float[] keys, float[] values, int headSlot) {
+            AttentionMask mask = layout.mask();
+            int sequence = layout.blockSequence()[block];
+            int first = layout.firstRow()[sequence];
+            int from = layout.blockRow()[block];
+            int rows = layout.blockEnd(block) - from;
+            int prefix = mask.prefixLength();
+            int own = 0;
+            int depth = 0;
+            for (int row = from; row < from + rows; row++) {
+                own = Math.max(own, mask.linearEnd()[row] - first);
+                depth = Math.max(depth, layout.treeDepth(row));
+            }
+            int ownStart = Lanes.ceil(prefix);
+            int treeStart = ownStart + Lanes.ceil(own);
+            int stride = treeStart + depth;
+            int width = Lanes.ceil(d);
+            int room = Tile.ceilRows(rows);
+
+            Scratch scratch = Scratch.current();
+            float[] queries = scratch.floats(Slot.QUERIES, room * d);
+            float[] scores = scratch.floats(Slot.SCORES, Math.multiplyExact(room, stride));
+            float[] outputs = scratch.floats(Slot.OUTPUTS, room * width);
+            float[] lanes = scratch.lanes();
+            AttentionPacking.rows(q, head * d, d, from, from + rows, (float) (1 / Math.sqrt(d)), queries, 0, d);
+
+            int ownSlot = headSlot + layout.firstSlot()[sequence];
+            View queryView = new View(queries, 0, d, 1);
+            Tile.multiply(
+                    queryView,
+                    new View(keys, headSlot * d, Lanes.COUNT, d * Lanes.COUNT),
+                    new View(scores, 0, stride, Lanes.COUNT),
+                    rows, d, ownStart / Lanes.COUNT, false);
+            Tile.multiply(
+                    queryView,
+                    new View(keys, ownSlot * d, Lanes.COUNT, d * Lanes.COUNT),
+                    new View(scores, ownStart, stride, Lanes.COUNT),
+                    rows, d, (treeStart - ownStart) / Lanes.COUNT, false);
+            float[] sums = scratch.floats(Slot.SPAN, rows);
+            for (int i = 0; i < rows; i++) {
+                int row = from + i;
+                int base = i * stride;
+                int seen = mask.linearEnd()[row] - first;
+                int nodes = depth == 0 ? 0 : treeScores(row, queries, i * d, scores, base + treeStart);
+                float max = Math.max(
+                        max(scores, base, prefix),
+                        Math.max(max(scores, base + ownStart, seen), max(scores, base + treeStart, nodes)));
+                float sum = Exponential.apply(scores, base, prefix, max, lanes)
+                        + Exponential.apply(scores, base + ownStart, seen, max, lanes)
+                        + Exponential.apply(scores, base + treeStart, nodes, max, lanes);
+                Arrays.fill(scores, base + ownStart + seen, base + ownStart + own, 0);
+                sums[i] = sum;
+                logSumExp.set(row, head, (float) (max + Math.log(sum)));
+            }
+
+            View outputView = new View(outputs, 0, width, Lanes.COUNT);
+            Tile.multiply(
+                    new View(scores, 0, stride, 1),
+                    new View(values, headSlot * width, width, Lanes.COUNT),
+                    outputView, rows, prefix, width / Lanes.COUNT, false);
+            Tile.multiply(
+                    new View(scores, ownStart, stride, 1),
+                    new View(values, ownSlot * width, width, Lanes.COUNT),
+                    outputView, rows, own, width / Lanes.COUNT, true);
+            for (int i = 0; i < rows; i++) {
+                if (depth > 0) {
+                    addTreeValues(from + i, scores, i * stride + treeStart, outputs, i * width);
+                }
+                write(outputs, i * width, 1 / sums[i], from + i);
+            }
+        }
+
+        /// Scores of a row against itself and its ancestors.
+        private int treeScores(int row, float[] queries, int query, float[] scores, int to) {
+            MemorySegment memory = k.memory();
+            int count = 0;
+            for (int node = row; isTree(node); node = layout.mask().parent()[node]) {
+                long base = Spans.bytes(k, node, (long) keyValueHead * d);
+                float sum = 0;
+                for (int i = 0; i < d; i++) {
+                    sum = Math.fma(queries[query + i], memory.get(Lanes.FLOAT, base + 4L * i), sum);
+                }
+                scores[to + count++] = sum;
+            }
+            return count;
+        }
+
+        private void addTreeValues(int row, float[] scores, int weights, float[] outputs, int to) {
+            MemorySegment memory = v.memory();
+            int count = 0;
+            for (int node = row; isTree(node); node = layout.mask().parent()[node]) {
+                long base = Spans.bytes(v, node, (long) keyValueHead * d);
+                float weight = scores[weights + count++];
+                for (int i = 0; i < d; i++) {
+                    outputs[to + i] += weight * memory.get(Lanes.FLOAT, base + 4L * i);
+                }
+            }
+        }
+
+        private boolean isTree(int node) {
+            return node >= 0 && layout.mask().parent()[node] != AttentionMask.LINEAR;
+        }
+
+        private void write(float[] outputs, int from, float factor, int row) {
+            MemorySegment memory = out.memory();
+            long base = Spans.bytes(out, row, (long) head * d);
+            for (int i = 0; i < d; i++) {
+                memory.set(Lanes.FLOAT, base + 4L * i, outputs[from + i] * factor);
+            }
+        }
+
+        private static float max(float[] values, int from, int length) {
+            FloatVector largest = FloatVector.broadcast(Lanes.FLOATS, Float.NEGATIVE_INFINITY);
+            int i = from;
+            for (int end = from + Lanes.floor(length); i < end; i += Lanes.COUNT) {
+                largest = largest.max(FloatVector.fromArray(Lanes.FLOATS, values, i));
+            }
+            float max = largest.reduceLanes(VectorOperators.MAX);
+            for (; i < from + length; i++) {
+                max = Math.max(max, values[i]);
+            }
+            return max;
+        }
+    }
+}

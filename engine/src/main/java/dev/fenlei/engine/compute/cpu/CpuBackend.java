@@ -1,0 +1,317 @@
+package dev.fenlei.engine.compute.cpu;
+
+import dev.fenlei.engine.compute.AttentionMask;
+import dev.fenlei.engine.compute.Backend;
+import dev.fenlei.engine.tensor.DType;
+import dev.fenlei.engine.tensor.Tensor;
+import dev.fenlei.engine.tensor.Workspace;
+import java.lang.foreign.Arena;
+import org.jspecify.annotations.Nullable;
+
+/// The backend that computes on the processor, with the Vector API.
+///
+/// Arguments are checked here; the work is done by one class per topic. Results do not depend on the number of threads, as
+/// work is cut into tasks by shape alone and sums over tasks are taken in order. They may differ in the last bits between
+/// vector widths. Buffers are kept per thread and grow to the largest size used, so that nothing large is allocated later.
+public final class CpuBackend implements Backend {
+
+    private final WorkerPool pool;
+    private final Arena arena = Arena.ofShared();
+    private final Gemm gemm;
+    private final CpuRows rows;
+    private final CpuNorm norm;
+    private final CpuRotary rotary;
+    private final CpuAttention attention;
+    private final CpuAttentionBackward attentionBackward;
+    private final CpuElementwise elementwise;
+    private final CpuCrossEntropy crossEntropy;
+    private final CpuDropout dropout;
+    private final CpuOptimizer optimizer;
+
+    /// Uses as many threads as the property `fenlei.threads` says, or as there are processors.
+    public CpuBackend() {
+        this(Integer.getInteger("fenlei.threads", Runtime.getRuntime().availableProcessors()));
+    }
+
+    /// @param threads the number of threads that compute, the caller included; at least 1
+    public CpuBackend(int threads) {
+        pool = new WorkerPool(threads);
+        gemm = new Gemm(pool);
+        rows = new CpuRows(pool);
+        norm = new CpuNorm(pool);
+        rotary = new CpuRotary(pool);
+        attention = new CpuAttention(pool);
+        attentionBackward = new CpuAttentionBackward(pool);
+        elementwise = new CpuElementwise(pool);
+        crossEntropy = new CpuCrossEntropy(pool);
+        dropout = new CpuDropout(pool);
+        optimizer = new CpuOptimizer(pool);
+    }
+
+    /// The number of threads that compute.
+    public int threads() {
+        return pool.threads();
+    }
+
+    /// The width of the vectors that kernels use, in bits.
+    public static int vectorBits() {
+        return Lanes.SHAPE.vectorBitSize();
+    }
+
+    @Override
+    public String name() {
+        return "cpu";
+    }
+
+    @Override
+    public Tensor allocate(DType dtype, int rowCount, int columns) {
+        long bytes = Math.multiplyExact((long) rowCount * columns, (long) dtype.bytes());
+        return Tensor.of(arena.allocate(Math.max(1, bytes), 64), dtype, rowCount, columns);
+    }
+
+    @Override
+    public Workspace newWorkspace() {
+        return new Workspace();
+    }
+
+    @Override
+    public void matmul(Tensor a, boolean transposeA, Tensor b, boolean transposeB, float alpha, float beta, Tensor c) {
+        int m = transposeA ? a.columns() : a.rows();
+        int k = transposeA ? a.rows() : a.columns();
+        int n = transposeB ? b.rows() : b.columns();
+        Checks.that(
+                k == (transposeB ? b.columns() : b.rows()), "inner sizes differ: %s%s times %s%s",
+                a, transposeA ? " transposed" : "", b, transposeB ? " transposed" : "");
+        Checks.f32(c, "c", m, n);
+        gemm.matmul(a, transposeA, b, transposeB, alpha, beta, c);
+    }
+
+    @Override
+    public void addBias(Tensor y, Tensor bias) {
+        Checks.f32(y, "y");
+        Checks.shape(bias, "bias", 1, y.columns());
+        rows.addBias(y, bias);
+    }
+
+    @Override
+    public void biasBackward(Tensor dy, Tensor dBias) {
+        Checks.f32(dy, "dy");
+        Checks.f32(dBias, "dBias", 1, dy.columns());
+        rows.biasBackward(dy, dBias);
+    }
+
+    @Override
+    public void rmsNorm(Tensor x, Tensor weight, float eps, Tensor y, Tensor inverseRms) {
+        Checks.f32(x, "x");
+        Checks.like(y, "y", x);
+        checkGroups(x, weight, inverseRms);
+        norm.forward(x, weight, eps, y, inverseRms);
+    }
+
+    @Override
+    public void rmsNormBackward(
+            Tensor dy, Tensor x, Tensor weight, Tensor inverseRms, Tensor dx, @Nullable Tensor dWeight) {
+        Checks.f32(dy, "dy");
+        Checks.like(x, "x", dy);
+        Checks.like(dx, "dx", dy);
+        checkGroups(x, weight, inverseRms);
+        if (dWeight != null) {
+            Checks.f32(dWeight, "dWeight", 1, weight.columns());
+        }
+        norm.backward(dy, x, weight, inverseRms, dx, dWeight);
+    }
+
+    @Override
+    public void rotary(Tensor x, int[] positions, Tensor cos, Tensor sin, int headDim, boolean inverse) {
+        Checks.f32(x, "x");
+        checkHeads(x, "x", headDim);
+        Checks.that(headDim % 2 == 0, "headDim must be even: %d", headDim);
+        Checks.f32(cos, "cos", cos.rows(), headDim / 2);
+        Checks.like(sin, "sin", cos);
+        Checks.ids(positions, "positions", x.rows(), cos.rows());
+        rotary.apply(x, positions, cos, sin, headDim, inverse);
+    }
+
+    @Override
+    public void attention(
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            @Nullable Tensor prefixKeys,
+            @Nullable Tensor prefixValues,
+            AttentionMask mask,
+            int headDim,
+            Tensor out,
+            Tensor logSumExp) {
+        checkAttention(q, k, v, out, logSumExp, mask, headDim);
+        if (mask.prefixLength() > 0) {
+            checkPrefix(prefixKeys, "prefixKeys", mask.prefixLength(), k.columns());
+            checkPrefix(prefixValues, "prefixValues", mask.prefixLength(), k.columns());
+        }
+        attention.forward(q, k, v, prefixKeys, prefixValues, mask, headDim, out, logSumExp);
+    }
+
+    @Override
+    public void attentionBackward(
+            Tensor dOut,
+            Tensor q,
+            Tensor k,
+            Tensor v,
+            Tensor out,
+            Tensor logSumExp,
+            AttentionMask mask,
+            int headDim,
+            Tensor dq,
+            Tensor dk,
+            Tensor dv) {
+        checkAttention(q, k, v, out, logSumExp, mask, headDim);
+        Checks.that(mask.prefixLength() == 0, "there is no backward of attention with a prefix");
+        Checks.that(!mask.hasTree(), "there is no backward of attention with tree rows");
+        Checks.like(dOut, "dOut", q);
+        Checks.like(dq, "dq", q);
+        Checks.like(dk, "dk", k);
+        Checks.like(dv, "dv", v);
+        attentionBackward.backward(dOut, q, k, v, out, logSumExp, mask, headDim, dq, dk, dv);
+    }
+
+    @Override
+    public void swiGlu(Tensor gate, Tensor up, Tensor out) {
+        Checks.f32(gate, "gate");
+        Checks.like(up, "up", gate);
+        Checks.like(out, "out", gate);
+        elementwise.swiGlu(gate, up, out);
+    }
+
+    @Override
+    public void swiGluBackward(Tensor dOut, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {
+        Checks.f32(dOut, "dOut");
+        Checks.like(gate, "gate", dOut);
+        Checks.like(up, "up", dOut);
+        Checks.like(dGate, "dGate", dOut);
+        Checks.like(dUp, "dUp", dOut);
+        elementwise.swiGluBackward(dOut, gate, up, dGate, dUp);
+    }
+
+    @Override
+    public void gatherRows(Tensor table, int[] ids, Tensor out) {
+        Checks.f32(out, "out", ids.length, table.columns());
+        Checks.ids(ids, "ids", out.rows(), table.rows());
+        rows.gather(table, ids, out);
+    }
+
+    @Override
+    public void scatterAddRows(Tensor added, int[] ids, Tensor table) {
+        Checks.f32(table, "table");
+        Checks.f32(added, "rows", ids.length, table.columns());
+        Checks.ids(ids, "ids", added.rows(), table.rows());
+        rows.scatterAdd(added, ids, table);
+    }
+
+    @Override
+    public void crossEntropy(Tensor logits, int[] targets, int classes, float scale, Tensor losses) {
+        checkClasses(logits, classes);
+        Checks.ids(targets, "targets", logits.rows(), classes);
+        Checks.f32(losses, "losses", 1, logits.rows());
+        crossEntropy.crossEntropy(logits, targets, classes, scale, losses);
+    }
+
+    @Override
+    public void logSoftmax(Tensor logits, int classes) {
+        checkClasses(logits, classes);
+        crossEntropy.logSoftmax(logits, classes);
+    }
+
+    @Override
+    public void add(Tensor x, float alpha, Tensor y) {
+        Checks.f32(x, "x");
+        Checks.like(y, "y", x);
+        elementwise.add(x, alpha, y);
+    }
+
+    @Override
+    public void scale(Tensor x, float factor) {
+        Checks.f32(x, "x");
+        elementwise.scale(x, factor);
+    }
+
+    @Override
+    public void fill(Tensor x, float value) {
+        Checks.f32(x, "x");
+        elementwise.fill(x, value);
+    }
+
+    @Override
+    public void copy(Tensor from, Tensor to) {
+        Checks.shape(to, "to", from.rows(), from.columns());
+        rows.copy(from, to);
+    }
+
+    @Override
+    public void dropout(Tensor x, float p, long key, boolean accumulate, Tensor out) {
+        Checks.f32(x, "x");
+        Checks.like(out, "out", x);
+        Checks.that(p >= 0 && p < 1, "p must be at least 0 and below 1: %s", p);
+        dropout.apply(x, p, key, accumulate, out);
+    }
+
+    @Override
+    public double sumOfSquares(Tensor x) {
+        Checks.f32(x, "x");
+        return elementwise.sumOfSquares(x);
+    }
+
+    @Override
+    public void adamW(Tensor parameter, Tensor gradient, Tensor m, Tensor v, AdamWStep step, float gradientScale) {
+        Checks.f32(parameter, "parameter");
+        Checks.like(gradient, "gradient", parameter);
+        Checks.like(m, "m", parameter);
+        Checks.like(v, "v", parameter);
+        Checks.that(step.step() >= 1, "steps are counted from 1: %d", step.step());
+        optimizer.adamW(parameter, gradient, m, v, step, gradientScale);
+    }
+
+    @Override
+    public void close() {
+        pool.close();
+        arena.close();
+    }
+
+    private static void checkGroups(Tensor x, Tensor weight, Tensor inverseRms) {
+        int n = weight.columns();
+        Checks.shape(weight, "weight", 1, n);
+        Checks.that(n > 0 && x.columns() % n == 0, "groups of %d elements do not fill %s", n, x);
+        Checks.f32(inverseRms, "inverseRms", x.rows(), x.columns() / n);
+    }
+
+    private static void checkAttention(
+            Tensor q, Tensor k, Tensor v, Tensor out, Tensor logSumExp, AttentionMask mask, int headDim) {
+        Checks.f32(q, "q", mask.rows(), q.columns());
+        Checks.f32(k, "k", mask.rows(), k.columns());
+        Checks.like(v, "v", k);
+        Checks.like(out, "out", q);
+        checkHeads(q, "q", headDim);
+        checkHeads(k, "k", headDim);
+        Checks.that(
+                k.columns() > 0 && q.columns() % k.columns() == 0,
+                "%d query heads cannot share %d key-value heads", q.columns() / headDim, k.columns() / headDim);
+        Checks.f32(logSumExp, "logSumExp", mask.rows(), q.columns() / headDim);
+    }
+
+    private static void checkHeads(Tensor x, String name, int headDim) {
+        Checks.that(headDim > 0 && x.columns() % headDim == 0, "heads of %d do not fill %s: %s", headDim, name, x);
+    }
+
+    private static void checkPrefix(@Nullable Tensor prefix, String name, int length, int columns) {
+        if (prefix == null || prefix.rows() < length) {
+            throw new IllegalArgumentException("%s must have %d rows: %s".formatted(name, length, prefix));
+        }
+        Checks.f32(prefix, name, prefix.rows(), columns);
+    }
+
+    private static void checkClasses(Tensor logits, int classes) {
+        Checks.f32(logits, "logits");
+        Checks.that(
+                classes > 0 && classes <= logits.columns(),
+                "classes must be in 1 .. %d: %d", logits.columns(), classes);
+    }
+}
