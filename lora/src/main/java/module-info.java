@@ -6,4 +6,9 @@ module dev.fenlei.lora {
     requires transitive dev.fenlei.tokenizer;
     requires tools.jackson.databind;
     requires org.slf4j;
+    requires java.desktop; // Java2D, for the confusion matrix as PNG
+    requires de.siegmar.fastcsv;
+    requires dev.hardwood.core;
+
+    exports dev.fenlei.lora.data;
 }
