@@ -11,4 +11,5 @@ module dev.fenlei.lora {
     requires dev.hardwood.core;
 
     exports dev.fenlei.lora.data;
+    exports dev.fenlei.lora.evaluate;
 }

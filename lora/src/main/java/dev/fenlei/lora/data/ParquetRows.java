@@ -117,10 +117,10 @@ final class ParquetRows implements RowSource {
         }
         List<String> items = new ArrayList<>(list.size());
         for (Object item : list.values()) {
-            if (!(item instanceof String)) {
+            if (!(item instanceof String text)) {
                 return new Unusable("a list that does not hold texts only");
             }
-            items.add((String) item);
+            items.add(text);
         }
         return items;
     }
