@@ -6,9 +6,14 @@ module dev.fenlei.lora {
     requires transitive dev.fenlei.tokenizer;
     requires tools.jackson.databind;
     requires org.slf4j;
+    requires java.desktop; // Java2D, for the confusion matrix as PNG
+    requires de.siegmar.fastcsv;
+    requires dev.hardwood.core;
 
     exports dev.fenlei.lora.adapter;
     exports dev.fenlei.lora.train;
     exports dev.fenlei.lora.classify;
     exports dev.fenlei.lora.pretrain;
+    exports dev.fenlei.lora.data;
+    exports dev.fenlei.lora.evaluate;
 }
