@@ -2,8 +2,6 @@ package dev.fenlei.lora.classify;
 
 import dev.fenlei.lora.train.TrainingExample;
 import dev.fenlei.tokenizer.Tokenizer;
-import dev.fenlei.tokenizer.TokenizerException;
-import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
@@ -36,14 +34,14 @@ public final class ClassificationPrompt {
 
     /// @param tokenizer of a model that knows ChatML
     /// @param maxLength the most tokens of prompt, label and end token together
-    /// @throws TokenizerException if the vocabulary lacks ChatML's control tokens
-    public ClassificationPrompt(Tokenizer tokenizer, int maxLength) throws TokenizerException {
+    /// @throws IllegalArgumentException if the vocabulary lacks ChatML's control tokens
+    public ClassificationPrompt(Tokenizer tokenizer, int maxLength) {
         this.tokenizer = tokenizer;
         this.maxLength = maxLength;
         OptionalInt end = tokenizer.idOf("<|im_end|>");
         if (end.isEmpty() || tokenizer.idOf("<|im_start|>").isEmpty()) {
-            throw new TokenizerException(
-                    Path.of("tokenizer"), "the vocabulary has no <|im_start|> and <|im_end|>; models with ChatML are supported");
+            throw new IllegalArgumentException(
+                    "the tokenizer has no tokens <|im_start|> and <|im_end|>; models with ChatML (Qwen) are supported");
         }
         endToken = end.getAsInt();
         head = tokenizer.encodeWithControlTokens(
