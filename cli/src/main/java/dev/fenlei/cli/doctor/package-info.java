@@ -1,0 +1,2 @@
+/// What `doctor` looks at.
+package dev.fenlei.cli.doctor;

@@ -1,0 +1,2 @@
+/// The frame of the command line: options, configuration files, errors, progress, interruption.
+package dev.fenlei.cli;
