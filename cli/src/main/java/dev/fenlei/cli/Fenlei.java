@@ -1,6 +1,7 @@
 package dev.fenlei.cli;
 
 import dev.fenlei.cli.commands.DoctorCommand;
+import dev.fenlei.cli.commands.PretrainCommand;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -25,7 +26,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         versionProvider = Fenlei.Version.class,
         synopsisSubcommandLabel = "COMMAND",
         description = "Fine-tunes language models into text classifiers with LoRA, evaluates and serves them.",
-        subcommands = {DoctorCommand.class})
+        subcommands = {DoctorCommand.class, PretrainCommand.class})
 public final class Fenlei {
 
     private static final Duration PATIENCE = Duration.ofSeconds(30);
