@@ -9,7 +9,6 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.text.Normalizer;
 import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
@@ -26,7 +25,9 @@ import org.jspecify.annotations.Nullable;
 /// Text that comes from a user is encoded with [#encode(String)], which never yields a control token: `<|im_end|>` in
 /// a news text is ten characters like any others. Control tokens are written by templates only, see [ChatTemplate].
 ///
-/// Surrogates without a partner, which UTF-8 cannot express, are encoded as U+FFFD.
+/// Three things differ from the reference, all outside of real text: runs of more than 16,384 letters, of punctuation or of
+/// white space are cut there, more than 256 combining marks on one letter are composed in parts, and surrogates without
+/// a partner, which UTF-8 cannot express, are encoded as U+FFFD. The first two keep the time linear in the length of the text.
 ///
 /// Instances are immutable and may be used by many threads.
 public final class Tokenizer {
@@ -41,7 +42,7 @@ public final class Tokenizer {
 
     private Tokenizer(Vocabulary vocabulary) {
         core = createCore(vocabulary);
-        normalizer = vocabulary.composed() ? Tokenizer::compose : UnaryOperator.identity();
+        normalizer = vocabulary.composed() ? TextForm::compose : UnaryOperator.identity();
         List<AddedToken> added = vocabulary.addedTokens();
         rawSplitter = new AddedTokenSplitter(
                 added.stream().filter(token -> !token.normalized()).toList(), UnaryOperator.identity());
@@ -72,7 +73,7 @@ public final class Tokenizer {
     private static Encoding createCore(Vocabulary vocabulary) {
         Map<byte[], Integer> ranks = HashMap.newHashMap(vocabulary.reachable().size());
         vocabulary.reachable().forEach((token, id) -> ranks.put(Objects.requireNonNull(ByteAlphabet.toBytes(token)), id));
-        Pattern pattern = Pattern.compile(vocabulary.pattern(), Pattern.UNICODE_CHARACTER_CLASS);
+        Pattern pattern = TextForm.compile(vocabulary.pattern());
         // Added tokens stay outside the core, which can neither encode nor decode them safely.
         EncodingRegistry registry = Encodings.newLazyEncodingRegistry();
         registry.registerGptBytePairEncoding(new GptBytePairEncodingParams("bpe", pattern, ranks, Map.of()));
@@ -143,7 +144,7 @@ public final class Tokenizer {
     }
 
     private void encodePlain(String text, IntArrayList ids) {
-        IntArrayList encoded = core.encodeOrdinary(normalizer.apply(withoutLoneSurrogates(text)));
+        IntArrayList encoded = core.encodeOrdinary(normalizer.apply(TextForm.withoutLoneSurrogates(text)));
         for (int i = 0; i < encoded.size(); i++) {
             ids.add(encoded.get(i));
         }
@@ -198,21 +199,5 @@ public final class Tokenizer {
     /// Whether the id is that of a special token, such as `<|im_end|>`.
     public boolean isSpecial(int id) {
         return id >= 0 && specialIds.get(id);
-    }
-
-    static String compose(String text) {
-        return Normalizer.normalize(text, Normalizer.Form.NFC);
-    }
-
-    static String withoutLoneSurrogates(String text) {
-        for (int i = 0; i < text.length(); i++) {
-            if (Character.isSurrogate(text.charAt(i))) {
-                int[] codePoints = text.codePoints()
-                        .map(c -> c >= Character.MIN_SURROGATE && c <= Character.MAX_SURROGATE ? 0xFFFD : c)
-                        .toArray();
-                return new String(codePoints, 0, codePoints.length);
-            }
-        }
-        return text;
     }
 }
