@@ -38,6 +38,9 @@ public final class Gemm {
     /// Up to so many rows, reading `b` takes longer than multiplying.
     private static final int FEW_ROWS = 8;
 
+    /// Up to so many columns, those of LoRA projections, packing `a` would take longer than multiplying.
+    private static final int FEW_COLUMNS = 16;
+
     /// Rows of `b` in a task of [#fewRows].
     private static final int BAND = 32;
 
@@ -67,11 +70,16 @@ public final class Gemm {
         Product product = new Product(a, transposeA, b, transposeB, m, n, k, alpha, beta, c, false);
         if (k == 0) {
             addNothing(product);
-        } else if (!transposeA && transposeB && m <= FEW_ROWS) {
+        } else if (transposeB && m <= FEW_ROWS) {
             fewRows(product);
-        } else if (transposeA && n <= LANES && m > n) {
-            // Tall and narrow: turned over, cᵀ = bᵀ · aᵀ, it fills the vectors and `a` need not be transposed.
-            oneBlock(new Product(b, !transposeB, a, false, n, m, k, alpha, beta, c, true));
+        } else if (n <= FEW_COLUMNS && n < m) {
+            // Tall and narrow, as LoRA projections and their gradients are: better turned over, cᵀ = bᵀ · aᵀ.
+            Product over = new Product(b, !transposeB, a, !transposeA, n, m, k, alpha, beta, c, true);
+            if (transposeA) {
+                oneBlock(over);
+            } else {
+                fewRows(over);
+            }
         } else if (m <= MC) {
             oneBlock(product);
         } else {
@@ -84,13 +92,13 @@ public final class Gemm {
             Tensor a, boolean transposeA, Tensor b, boolean transposeB,
             int m, int n, int k, float alpha, float beta, Tensor c, boolean transposeC) {
 
-        /// Columns of a panel of `b`.
-        int panelColumns() {
-            return n <= LANES ? LANES : NR;
+        int panels() {
+            return Math.ceilDiv(n, NR);
         }
 
-        int panels() {
-            return ceilDiv(n, panelColumns());
+        /// Where an element of the product lies in `c`, in bytes.
+        long offset(int row, int column) {
+            return (transposeC ? (long) column * c.stride() + row : (long) row * c.stride() + column) * Float.BYTES;
         }
     }
 
@@ -98,17 +106,16 @@ public final class Gemm {
         float[] zeros = new float[NR];
         for (int row = 0; row < p.m; row++) {
             for (int column = 0; column < p.n; column += NR) {
-                GemmKernel.store(zeros, NR, p.c, row, column, 1, Math.min(NR, p.n - column), p.alpha, p.beta);
+                GemmKernel.store(zeros, p.c, row, column, 1, Math.min(NR, p.n - column), p.alpha, p.beta);
             }
         }
     }
 
     /// `a` has several blocks of rows: packs a chunk of `b` for all of them, then multiplies block by block.
     private void manyBlocks(Product p) {
-        int width = p.panelColumns();
-        int chunkPanels = Math.min(p.panels(), MAX_CHUNK_COLUMNS / width);
-        int chunkDepth = Math.max(KC, MAX_CHUNK_ELEMENTS / (chunkPanels * width) / KC * KC);
-        int blocks = ceilDiv(p.m, MC);
+        int chunkPanels = Math.min(p.panels(), MAX_CHUNK_COLUMNS / NR);
+        int chunkDepth = Math.max(KC, MAX_CHUNK_ELEMENTS / (chunkPanels * NR) / KC * KC);
+        int blocks = Math.ceilDiv(p.m, MC);
         Scratch mine = scratch.get();
         for (int panel = 0; panel < p.panels(); panel += chunkPanels) {
             int firstPanel = panel;
@@ -116,16 +123,16 @@ public final class Gemm {
             for (int depth = 0; depth < p.k; depth += chunkDepth) {
                 int from = depth;
                 int to = Math.min(p.k, depth + chunkDepth);
-                float[] packed = mine.chunk(panels * width * GemmPack.roundUp(to - from));
-                int steps = ceilDiv(to - from, KC);
+                float[] packed = mine.chunk(panels * NR * GemmPack.roundUp(to - from));
+                int steps = Math.ceilDiv(to - from, KC);
                 pool.parallel(steps * panels, task -> {
                     int k0 = from + task / panels * KC;
                     int kc = Math.min(KC, to - k0);
                     int panelInChunk = task % panels;
                     packB(p, firstPanel + panelInChunk, k0, kc, packed,
-                            panelOffset(panels * width, k0 - from, panelInChunk, width, kc), scratch.get());
+                            panelOffset(panels * NR, k0 - from, panelInChunk, kc), scratch.get());
                 });
-                int groups = ceilDiv(panels, PANELS_PER_TASK);
+                int groups = Math.ceilDiv(panels, PANELS_PER_TASK);
                 pool.parallel(blocks * groups, task -> {
                     Scratch s = scratch.get();
                     int row = task / groups * MC;
@@ -136,7 +143,7 @@ public final class Gemm {
                         packA(p, row, k0, kc, s);
                         for (int j = first; j < last; j++) {
                             multiply(p, row, firstPanel + j, k0, kc, packed,
-                                    panelOffset(panels * width, k0 - from, j, width, kc), s);
+                                    panelOffset(panels * NR, k0 - from, j, kc), s);
                         }
                     }
                 });
@@ -145,15 +152,14 @@ public final class Gemm {
     }
 
     /// Where a panel lies in a chunk: blocks of KC rows follow one another, panels within them.
-    private static int panelOffset(int chunkColumns, int k0, int panel, int width, int kc) {
-        return chunkColumns * k0 + panel * width * GemmPack.roundUp(kc);
+    private static int panelOffset(int chunkColumns, int k0, int panel, int kc) {
+        return chunkColumns * k0 + panel * NR * GemmPack.roundUp(kc);
     }
 
     /// `a` is one block of rows: every panel of `b` is used once and is packed by the task that uses it.
     private void oneBlock(Product p) {
-        int width = p.panelColumns();
         int panels = p.panels();
-        pool.parallel(ceilDiv(panels, PANELS_PER_NARROW_TASK), task -> {
+        pool.parallel(Math.ceilDiv(panels, PANELS_PER_NARROW_TASK), task -> {
             Scratch s = scratch.get();
             int first = task * PANELS_PER_NARROW_TASK;
             int last = Math.min(panels, first + PANELS_PER_NARROW_TASK);
@@ -171,23 +177,17 @@ public final class Gemm {
     /// Multiplies the packed rows of `a` by one packed panel of `b`.
     private static void multiply(
             Product p, int row, int panel, int k0, int kc, float[] packed, int offset, Scratch s) {
-        int width = p.panelColumns();
-        int column = panel * width;
-        int columns = Math.min(width, p.n - column);
+        int column = panel * NR;
+        int columns = Math.min(NR, p.n - column);
         int end = Math.min(p.m, row + MC);
         float beta = k0 == 0 ? p.beta : 1;
         for (int i = row; i < end; i += MR) {
-            int aOffset = (i - row) * A_PITCH;
-            if (width == NR) {
-                GemmKernel.tile2(s.block, aOffset, packed, offset, kc, s.tile);
-            } else {
-                GemmKernel.tile1(s.block, aOffset, packed, offset, kc, s.tile);
-            }
+            GemmKernel.multiply(s.block, (i - row) * A_PITCH, packed, offset, kc, s.tile);
             int rows = Math.min(MR, end - i);
             if (p.transposeC) {
-                GemmKernel.storeTransposed(s.tile, width, p.c, i, column, rows, columns, p.alpha, beta);
+                GemmKernel.storeTransposed(s.tile, p.c, i, column, rows, columns, p.alpha, beta);
             } else {
-                GemmKernel.store(s.tile, width, p.c, i, column, rows, columns, p.alpha, beta);
+                GemmKernel.store(s.tile, p.c, i, column, rows, columns, p.alpha, beta);
             }
         }
     }
@@ -205,36 +205,45 @@ public final class Gemm {
 
     /// Packs one panel of `b`, `kc` rows from `k0`.
     private static void packB(Product p, int panel, int k0, int kc, float[] packed, int offset, Scratch s) {
-        int width = p.panelColumns();
-        int column = panel * width;
-        int columns = Math.min(width, p.n - column);
+        int column = panel * NR;
+        int columns = Math.min(NR, p.n - column);
         if (p.transposeB) {
             GemmPack.copy(p.b, column, k0, columns, kc, s.strip, 0, A_PITCH);
-            GemmPack.transpose(s.strip, 0, A_PITCH, columns, kc, packed, offset, width, s.squares);
+            GemmPack.transpose(s.strip, 0, A_PITCH, columns, kc, packed, offset, NR, s.squares);
         } else {
-            GemmPack.copy(p.b, k0, column, kc, columns, packed, offset, width);
+            GemmPack.copy(p.b, k0, column, kc, columns, packed, offset, NR);
         }
     }
 
-    /// Few rows against a large `bᵀ`: limited by reading `b`, which is read once, in order, in bands of rows.
+    /// Few rows against a large `bᵀ`: scalar products of rows, all of `a` at hand, while `b` is read once, in order.
     private void fewRows(Product p) {
         int pitch = GemmPack.roundUp(p.k);
-        float[] x = scratch.get().rows(Math.multiplyExact(FEW_ROWS, pitch));
-        copyPadded(p.a, 0, p.m, p.k, x, pitch);
-        pool.parallel(ceilDiv(p.n, BAND), task -> {
+        Scratch mine = scratch.get();
+        float[] x = mine.rows(Math.multiplyExact(GemmPack.roundUp(p.m), pitch));
+        if (p.transposeA) {
+            int width = GemmPack.roundUp(p.m);
+            float[] columns = mine.weights(Math.multiplyExact(width, pitch));
+            GemmPack.copy(p.a, 0, 0, p.k, p.m, columns, 0, width);
+            GemmPack.transpose(columns, 0, width, p.k, p.m, x, 0, pitch, mine.squares);
+        } else {
+            GemmPack.copy(p.a, 0, 0, p.m, p.k, x, 0, pitch);
+        }
+        clearPadding(x, p.m, p.k, pitch);
+        pool.parallel(Math.ceilDiv(p.n, BAND), task -> {
             Scratch s = scratch.get();
             float[] w = s.weights(4 * pitch);
             int end = Math.min(p.n, (task + 1) * BAND);
             for (int column = task * BAND; column < end; column += 4) {
                 int columns = Math.min(4, end - column);
-                copyPadded(p.b, column, columns, p.k, w, pitch);
+                GemmPack.copy(p.b, column, 0, columns, p.k, w, 0, pitch);
+                clearPadding(w, columns, p.k, pitch);
                 for (int row = 0; row < p.m; row += 2) {
                     int rows = Math.min(2, p.m - row);
-                    GemmKernel.dots(w, pitch, x, row * pitch, (row + rows - 1) * pitch, pitch, s.lanes, s.sums);
-                    for (int r = 0; r < rows; r++) {
-                        for (int j = 0; j < columns; j++) {
-                            long index = (long) (row + r) * p.c.stride() + column + j;
-                            GemmKernel.store(s.sums[2 * j + r], p.c.memory(), index * Float.BYTES, p.alpha, p.beta);
+                    GemmKernel.dots(w, pitch, x, row * pitch, (row + rows - 1) * pitch, pitch, s.sums);
+                    for (int j = 0; j < columns; j++) {
+                        for (int r = 0; r < rows; r++) {
+                            long offset = p.offset(row + r, column + j);
+                            GemmKernel.store(s.sums[2 * j + r], p.c.memory(), offset, p.alpha, p.beta);
                         }
                     }
                 }
@@ -242,16 +251,11 @@ public final class Gemm {
         });
     }
 
-    /// Copies whole rows and clears what follows them up to `pitch`, as scalar products run over it.
-    private static void copyPadded(Tensor from, int row, int rows, int columns, float[] to, int pitch) {
-        GemmPack.copy(from, row, 0, rows, columns, to, 0, pitch);
-        for (int r = 0; r < rows; r++) {
-            Arrays.fill(to, r * pitch + columns, (r + 1) * pitch, 0);
+    /// Scalar products run over whole vectors.
+    private static void clearPadding(float[] rows, int count, int columns, int pitch) {
+        for (int r = 0; r < count && columns < pitch; r++) {
+            Arrays.fill(rows, r * pitch + columns, (r + 1) * pitch, 0);
         }
-    }
-
-    private static int ceilDiv(int a, int b) {
-        return Math.ceilDiv(a, b);
     }
 
     /// The buffers of one thread.
@@ -261,8 +265,7 @@ public final class Gemm {
         final float[] strip = new float[Math.max(KC * MC, NR * A_PITCH)];
         final float[] tile = new float[MR * NR];
         final float[] squares = new float[2 * LANES * LANES];
-        final float[] lanes = new float[8 * LANES];
-        final float[] sums = new float[8];
+        final float[] sums = new float[16];
         private float[] chunk = new float[0];
         private float[] rows = new float[0];
         private float[] weights = new float[0];

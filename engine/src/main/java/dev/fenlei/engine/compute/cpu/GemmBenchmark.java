@@ -15,8 +15,8 @@ import jdk.incubator.vector.FloatVector;
 /// Measures the speed of [Gemm] and, for comparison, the multiply-add peak of the processor.
 public final class GemmBenchmark {
 
-    private static final long WARM_UP_NANOS = 700_000_000L;
-    private static final double MIN_SAMPLE_NANOS = 5e6;
+    private static final long WARM_UP_NANOS = 1_500_000_000L;
+    private static final double MIN_SAMPLE_NANOS = 2e6;
 
     private GemmBenchmark() {}
 

@@ -1,10 +1,14 @@
 package dev.fenlei.engine.compute.cpu;
 
+import static dev.fenlei.engine.compute.cpu.GemmPack.HIGH;
+import static dev.fenlei.engine.compute.cpu.GemmPack.LOW;
+
 import dev.fenlei.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -54,7 +58,7 @@ final class GemmKernel {
     }
 
     /// `tile = a · b` for `MR × NR` elements: `a` holds MR rows `A_PITCH` apart, `b` holds `k` rows of two vectors each.
-    static void tile2(float[] a, int aOffset, float[] b, int bOffset, int k, float[] tile) {
+    static void multiply(float[] a, int aOffset, float[] b, int bOffset, int k, float[] tile) {
         FloatVector c00 = FloatVector.zero(FLOATS), c01 = FloatVector.zero(FLOATS);
         FloatVector c10 = FloatVector.zero(FLOATS), c11 = FloatVector.zero(FLOATS);
         FloatVector c20 = FloatVector.zero(FLOATS), c21 = FloatVector.zero(FLOATS);
@@ -110,46 +114,18 @@ final class GemmKernel {
         c71.intoArray(tile, 7 * NR + LANES);
     }
 
-    /// `tile = a · b` for `MR × LANES` elements: `a` holds MR rows `A_PITCH` apart, `b` holds `k` rows of one vector each.
-    static void tile1(float[] a, int aOffset, float[] b, int bOffset, int k, float[] tile) {
-        FloatVector c0 = FloatVector.zero(FLOATS);
-        FloatVector c1 = FloatVector.zero(FLOATS);
-        FloatVector c2 = FloatVector.zero(FLOATS);
-        FloatVector c3 = FloatVector.zero(FLOATS);
-        FloatVector c4 = FloatVector.zero(FLOATS);
-        FloatVector c5 = FloatVector.zero(FLOATS);
-        FloatVector c6 = FloatVector.zero(FLOATS);
-        FloatVector c7 = FloatVector.zero(FLOATS);
-        for (int p = 0; p < k; p++) {
-            int i = aOffset + p;
-            FloatVector b0 = FloatVector.fromArray(FLOATS, b, bOffset + p * LANES);
-            c0 = FloatVector.broadcast(FLOATS, a[i]).fma(b0, c0);
-            c1 = FloatVector.broadcast(FLOATS, a[i + A_PITCH]).fma(b0, c1);
-            c2 = FloatVector.broadcast(FLOATS, a[i + 2 * A_PITCH]).fma(b0, c2);
-            c3 = FloatVector.broadcast(FLOATS, a[i + 3 * A_PITCH]).fma(b0, c3);
-            c4 = FloatVector.broadcast(FLOATS, a[i + 4 * A_PITCH]).fma(b0, c4);
-            c5 = FloatVector.broadcast(FLOATS, a[i + 5 * A_PITCH]).fma(b0, c5);
-            c6 = FloatVector.broadcast(FLOATS, a[i + 6 * A_PITCH]).fma(b0, c6);
-            c7 = FloatVector.broadcast(FLOATS, a[i + 7 * A_PITCH]).fma(b0, c7);
-        }
-        c0.intoArray(tile, 0);
-        c1.intoArray(tile, LANES);
-        c2.intoArray(tile, 2 * LANES);
-        c3.intoArray(tile, 3 * LANES);
-        c4.intoArray(tile, 4 * LANES);
-        c5.intoArray(tile, 5 * LANES);
-        c6.intoArray(tile, 6 * LANES);
-        c7.intoArray(tile, 7 * LANES);
-    }
-
-    /// `c = alpha · tile + beta · c` for the first `rows × columns` elements of a tile whose rows are `pitch` apart.
+    /// `c = alpha · tile + beta · c` for the first `rows × columns` elements of a tile.
     static void store(
-            float[] tile, int pitch, Tensor c, int row, int column, int rows, int columns, float alpha, float beta) {
+            float[] tile, Tensor c, int row, int column, int rows, int columns, float alpha, float beta) {
         MemorySegment memory = c.memory();
+        if (columns == NR) {
+            storeWhole(tile, memory, ((long) row * c.stride() + column) * Float.BYTES, c.stride(), rows, alpha, beta);
+            return;
+        }
         int whole = columns & -LANES;
         for (int r = 0; r < rows; r++) {
             long base = ((long) (row + r) * c.stride() + column) * Float.BYTES;
-            int at = r * pitch;
+            int at = r * NR;
             for (int i = 0; i < whole; i += LANES) {
                 long address = base + (long) i * Float.BYTES;
                 FloatVector sum = FloatVector.fromArray(FLOATS, tile, at + i);
@@ -157,7 +133,8 @@ final class GemmKernel {
                     sum.mul(alpha).intoMemorySegment(memory, address, ORDER);
                 } else {
                     FloatVector old = FloatVector.fromMemorySegment(FLOATS, memory, address, ORDER);
-                    sum.fma(FloatVector.broadcast(FLOATS, alpha), old.mul(beta)).intoMemorySegment(memory, address, ORDER);
+                    sum.fma(FloatVector.broadcast(FLOATS, alpha), old.mul(beta))
+                            .intoMemorySegment(memory, address, ORDER);
                 }
             }
             for (int i = whole; i < columns; i++) {
@@ -166,28 +143,50 @@ final class GemmKernel {
         }
     }
 
-    /// `cᵀ = alpha · tile + beta · cᵀ`: like [#store(float[], int, Tensor, int, int, int, int, float, float)] with rows
-    /// and columns of `c` exchanged.
-    static void storeTransposed(
-            float[] tile, int pitch, Tensor c, int row, int column, int rows, int columns, float alpha, float beta) {
-        for (int i = 0; i < columns; i++) {
-            long base = (long) (column + i) * c.stride() + row;
-            for (int r = 0; r < rows; r++) {
-                store(tile[r * pitch + i], c.memory(), (base + r) * Float.BYTES, alpha, beta);
+    private static void storeWhole(
+            float[] tile, MemorySegment memory, long base, int stride, int rows, float alpha, float beta) {
+        FloatVector factor = FloatVector.broadcast(FLOATS, alpha);
+        for (int r = 0; r < rows; r++) {
+            FloatVector left = FloatVector.fromArray(FLOATS, tile, r * NR);
+            FloatVector right = FloatVector.fromArray(FLOATS, tile, r * NR + LANES);
+            long at = base + (long) r * stride * Float.BYTES;
+            long next = at + LANES * Float.BYTES;
+            if (beta == 0) {
+                left.mul(factor).intoMemorySegment(memory, at, ORDER);
+                right.mul(factor).intoMemorySegment(memory, next, ORDER);
+            } else {
+                left.fma(factor, FloatVector.fromMemorySegment(FLOATS, memory, at, ORDER).mul(beta))
+                        .intoMemorySegment(memory, at, ORDER);
+                right.fma(factor, FloatVector.fromMemorySegment(FLOATS, memory, next, ORDER).mul(beta))
+                        .intoMemorySegment(memory, next, ORDER);
             }
         }
     }
 
-    /// One element of [#store(float[], int, Tensor, int, int, int, int, float, float)], rounded alike.
+    /// `cᵀ = alpha · tile + beta · cᵀ`: like [#store(float[], Tensor, int, int, int, int, float, float)] with rows
+    /// and columns of `c` exchanged.
+    static void storeTransposed(
+            float[] tile, Tensor c, int row, int column, int rows, int columns, float alpha, float beta) {
+        for (int i = 0; i < columns; i++) {
+            long base = (long) (column + i) * c.stride() + row;
+            for (int r = 0; r < rows; r++) {
+                store(tile[r * NR + i], c.memory(), (base + r) * Float.BYTES, alpha, beta);
+            }
+        }
+    }
+
+    /// One element of [#store(float[], Tensor, int, int, int, int, float, float)], rounded alike.
     static void store(float sum, MemorySegment memory, long address, float alpha, float beta) {
         float value = beta == 0 ? alpha * sum : Math.fma(sum, alpha, beta * memory.get(FLOAT, address));
         memory.set(FLOAT, address, value);
     }
 
     /// Scalar products of four rows of `w` (`wPitch` apart) with two rows of `x`, `k` a multiple of the vector length:
-    /// `sums[2i + j] = w[i] · x[j]`. `lanes` is scratch for eight vectors. Lanes are added in a fixed order, which
-    /// `reduceLanes` does not promise.
-    static void dots(float[] w, int wPitch, float[] x, int x0, int x1, int k, float[] lanes, float[] sums) {
+    /// `sums[2i + j] = w[i] · x[j]`; `sums` has room for 16.
+    ///
+    /// Lanes are added in a fixed order, which `reduceLanes` does not promise: zipping two vectors and adding the results
+    /// leaves half as many vectors of half-finished sums; after three rounds the eight sums are one vector, in order.
+    static void dots(float[] w, int wPitch, float[] x, int x0, int x1, int k, float[] sums) {
         FloatVector c00 = FloatVector.zero(FLOATS), c01 = FloatVector.zero(FLOATS);
         FloatVector c10 = FloatVector.zero(FLOATS), c11 = FloatVector.zero(FLOATS);
         FloatVector c20 = FloatVector.zero(FLOATS), c21 = FloatVector.zero(FLOATS);
@@ -208,22 +207,44 @@ final class GemmKernel {
             c30 = w3.fma(v0, c30);
             c31 = w3.fma(v1, c31);
         }
-        c00.intoArray(lanes, 0);
-        c01.intoArray(lanes, LANES);
-        c10.intoArray(lanes, 2 * LANES);
-        c11.intoArray(lanes, 3 * LANES);
-        c20.intoArray(lanes, 4 * LANES);
-        c21.intoArray(lanes, 5 * LANES);
-        c30.intoArray(lanes, 6 * LANES);
-        c31.intoArray(lanes, 7 * LANES);
-        for (int s = 0; s < 8; s++) {
-            int at = s * LANES;
-            for (int half = LANES / 2; half > 0; half >>= 1) {
-                for (int i = at; i < at + half; i++) {
-                    lanes[i] += lanes[i + half];
-                }
+        IntVector i0 = c00.reinterpretAsInts();
+        IntVector i1 = c01.reinterpretAsInts();
+        IntVector i2 = c10.reinterpretAsInts();
+        IntVector i3 = c11.reinterpretAsInts();
+        IntVector i4 = c20.reinterpretAsInts();
+        IntVector i5 = c21.reinterpretAsInts();
+        IntVector i6 = c30.reinterpretAsInts();
+        IntVector i7 = c31.reinterpretAsInts();
+        FloatVector s04 =
+                LOW.selectFrom(i0, i4).reinterpretAsFloats().add(HIGH.selectFrom(i0, i4).reinterpretAsFloats());
+        FloatVector s15 =
+                LOW.selectFrom(i1, i5).reinterpretAsFloats().add(HIGH.selectFrom(i1, i5).reinterpretAsFloats());
+        FloatVector s26 =
+                LOW.selectFrom(i2, i6).reinterpretAsFloats().add(HIGH.selectFrom(i2, i6).reinterpretAsFloats());
+        FloatVector s37 =
+                LOW.selectFrom(i3, i7).reinterpretAsFloats().add(HIGH.selectFrom(i3, i7).reinterpretAsFloats());
+        IntVector i04 = s04.reinterpretAsInts();
+        IntVector i15 = s15.reinterpretAsInts();
+        IntVector i26 = s26.reinterpretAsInts();
+        IntVector i37 = s37.reinterpretAsInts();
+        FloatVector even =
+                LOW.selectFrom(i04, i26).reinterpretAsFloats().add(HIGH.selectFrom(i04, i26).reinterpretAsFloats());
+        FloatVector odd =
+                LOW.selectFrom(i15, i37).reinterpretAsFloats().add(HIGH.selectFrom(i15, i37).reinterpretAsFloats());
+        IntVector evens = even.reinterpretAsInts();
+        IntVector odds = odd.reinterpretAsInts();
+        FloatVector low = LOW.selectFrom(evens, odds).reinterpretAsFloats();
+        FloatVector high = HIGH.selectFrom(evens, odds).reinterpretAsFloats();
+        if (LANES == 4) {
+            low.intoArray(sums, 0);
+            high.intoArray(sums, LANES);
+            return;
+        }
+        low.add(high).intoArray(sums, 0);
+        if (LANES == 16) {
+            for (int i = 0; i < 8; i++) {
+                sums[i] += sums[i + 8];
             }
-            sums[s] = lanes[at];
         }
     }
 }

@@ -2,6 +2,7 @@ package dev.fenlei.engine.compute.cpu;
 
 import static dev.fenlei.engine.compute.cpu.GemmKernel.FLOATS;
 import static dev.fenlei.engine.compute.cpu.GemmKernel.LANES;
+import static dev.fenlei.engine.compute.cpu.GemmKernel.NR;
 
 import dev.fenlei.engine.tensor.BFloat16;
 import dev.fenlei.engine.tensor.Tensor;
@@ -13,7 +14,6 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
-import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 
 /// Brings pieces of tensors into float arrays, widened and, where asked, transposed.
@@ -31,75 +31,107 @@ final class GemmPack {
     private static final VectorSpecies<Short> SHORTS =
             VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
 
-    private static final VectorShuffle<Float> ZIP_LOW = VectorShuffle.makeZip(FLOATS, 0);
-    private static final VectorShuffle<Float> ZIP_HIGH = VectorShuffle.makeZip(FLOATS, 1);
+    /// Lane numbers that interleave the lower and the upper halves of two vectors, the second counted from LANES.
+    static final IntVector LOW = zipIndexes(0);
+    static final IntVector HIGH = zipIndexes(LANES / 2);
 
     private GemmPack() {}
+
+    private static IntVector zipIndexes(int first) {
+        int[] indexes = new int[LANES];
+        for (int i = 0; i < LANES; i++) {
+            indexes[i] = first + i / 2 + i % 2 * LANES;
+        }
+        return IntVector.fromArray(INTS, indexes, 0);
+    }
 
     /// Copies `rows × columns` elements from (`row`, `column`) of `from` to `to`, whose rows are `pitch` apart.
     /// Writes whole vectors: each row needs room for `columns` rounded up to a multiple of the vector length.
     static void copy(
             Tensor from, int row, int column, int rows, int columns, float[] to, int offset, int pitch) {
+        switch (from.dtype()) {
+            case F32 -> copyF32(from, row, column, rows, columns, to, offset, pitch);
+            case BF16 -> copyBF16(from, row, column, rows, columns, to, offset, pitch);
+            case F16 -> copyF16(from, row, column, rows, columns, to, offset, pitch);
+        }
+    }
+
+    private static void copyF32(
+            Tensor from, int row, int column, int rows, int columns, float[] to, int offset, int pitch) {
         MemorySegment memory = from.memory();
-        long stride = from.stride();
+        long available = memory.byteSize() / Float.BYTES;
         for (int r = 0; r < rows; r++) {
-            long index = (row + r) * stride + column;
+            long index = (long) (row + r) * from.stride() + column;
+            long base = index * Float.BYTES;
             int at = offset + r * pitch;
-            switch (from.dtype()) {
-                case F32 -> copyF32(memory, index, columns, to, at);
-                case BF16 -> copyBF16(memory, index, columns, to, at);
-                case F16 -> copyF16(memory, index, columns, to, at);
+            int whole = wholeVectors(available - index, columns);
+            if (whole == NR && columns <= NR) {
+                // The usual row of a panel; a loop of two rounds would cost several times as much.
+                FloatVector.fromMemorySegment(FLOATS, memory, base, ORDER).intoArray(to, at);
+                FloatVector.fromMemorySegment(FLOATS, memory, base + LANES * Float.BYTES, ORDER)
+                        .intoArray(to, at + LANES);
+                continue;
+            }
+            for (int i = 0; i < whole; i += LANES) {
+                FloatVector.fromMemorySegment(FLOATS, memory, base + (long) i * Float.BYTES, ORDER)
+                        .intoArray(to, at + i);
+            }
+            for (int i = whole; i < columns; i++) {
+                to[at + i] = memory.get(FLOAT, base + (long) i * Float.BYTES);
             }
         }
     }
 
-    private static void copyF32(MemorySegment memory, long index, int columns, float[] to, int at) {
-        long base = index * Float.BYTES;
-        int whole = wholeVectors(memory.byteSize() / Float.BYTES - index, columns);
-        for (int i = 0; i < whole; i += LANES) {
-            FloatVector.fromMemorySegment(FLOATS, memory, base + (long) i * Float.BYTES, ORDER).intoArray(to, at + i);
-        }
-        for (int i = whole; i < columns; i++) {
-            to[at + i] = memory.get(FLOAT, base + (long) i * Float.BYTES);
-        }
-    }
-
-    private static void copyBF16(MemorySegment memory, long index, int columns, float[] to, int at) {
-        long base = index * Short.BYTES;
-        int whole = wholeVectors(memory.byteSize() / Short.BYTES - index, columns);
-        for (int i = 0; i < whole; i += LANES) {
-            ((IntVector) ShortVector.fromMemorySegment(SHORTS, memory, base + (long) i * Short.BYTES, ORDER)
-                            .convertShape(VectorOperators.S2I, INTS, 0))
-                    .lanewise(VectorOperators.LSHL, 16)
-                    .reinterpretAsFloats()
-                    .intoArray(to, at + i);
-        }
-        for (int i = whole; i < columns; i++) {
-            to[at + i] = BFloat16.toFloat(memory.get(SHORT, base + (long) i * Short.BYTES));
+    private static void copyBF16(
+            Tensor from, int row, int column, int rows, int columns, float[] to, int offset, int pitch) {
+        MemorySegment memory = from.memory();
+        long available = memory.byteSize() / Short.BYTES;
+        for (int r = 0; r < rows; r++) {
+            long index = (long) (row + r) * from.stride() + column;
+            long base = index * Short.BYTES;
+            int at = offset + r * pitch;
+            int whole = wholeVectors(available - index, columns);
+            for (int i = 0; i < whole; i += LANES) {
+                ((IntVector) ShortVector.fromMemorySegment(SHORTS, memory, base + (long) i * Short.BYTES, ORDER)
+                                .convertShape(VectorOperators.S2I, INTS, 0))
+                        .lanewise(VectorOperators.LSHL, 16)
+                        .reinterpretAsFloats()
+                        .intoArray(to, at + i);
+            }
+            for (int i = whole; i < columns; i++) {
+                to[at + i] = BFloat16.toFloat(memory.get(SHORT, base + (long) i * Short.BYTES));
+            }
         }
     }
 
     /// Half precision: the 15 bits below the sign, moved to where single precision has them, make a number that is too
     /// small by the difference of the exponent biases, subnormal or not; multiplying puts that right exactly. What
     /// comes out as 65536 or more was infinity or NaN and gets the exponent of those.
-    private static void copyF16(MemorySegment memory, long index, int columns, float[] to, int at) {
-        long base = index * Short.BYTES;
-        int whole = wholeVectors(memory.byteSize() / Short.BYTES - index, columns);
-        for (int i = 0; i < whole; i += LANES) {
-            IntVector bits = (IntVector)
-                    ShortVector.fromMemorySegment(SHORTS, memory, base + (long) i * Short.BYTES, ORDER)
-                            .convertShape(VectorOperators.S2I, INTS, 0);
-            FloatVector magnitude =
-                    bits.and(0x7FFF).lanewise(VectorOperators.LSHL, 13).reinterpretAsFloats().mul(0x1p112f);
-            IntVector finite = magnitude.reinterpretAsInts();
-            IntVector special = finite.or(0x7F800000);
-            finite.blend(special, bits.and(0x7C00).compare(VectorOperators.EQ, 0x7C00))
-                    .or(bits.and(0x8000).lanewise(VectorOperators.LSHL, 16))
-                    .reinterpretAsFloats()
-                    .intoArray(to, at + i);
-        }
-        for (int i = whole; i < columns; i++) {
-            to[at + i] = Float.float16ToFloat(memory.get(SHORT, base + (long) i * Short.BYTES));
+    private static void copyF16(
+            Tensor from, int row, int column, int rows, int columns, float[] to, int offset, int pitch) {
+        MemorySegment memory = from.memory();
+        long available = memory.byteSize() / Short.BYTES;
+        for (int r = 0; r < rows; r++) {
+            long index = (long) (row + r) * from.stride() + column;
+            long base = index * Short.BYTES;
+            int at = offset + r * pitch;
+            int whole = wholeVectors(available - index, columns);
+            for (int i = 0; i < whole; i += LANES) {
+                IntVector bits = (IntVector)
+                        ShortVector.fromMemorySegment(SHORTS, memory, base + (long) i * Short.BYTES, ORDER)
+                                .convertShape(VectorOperators.S2I, INTS, 0);
+                FloatVector magnitude =
+                        bits.and(0x7FFF).lanewise(VectorOperators.LSHL, 13).reinterpretAsFloats().mul(0x1p112f);
+                IntVector finite = magnitude.reinterpretAsInts();
+                IntVector special = finite.or(0x7F800000);
+                finite.blend(special, bits.and(0x7C00).compare(VectorOperators.EQ, 0x7C00))
+                        .or(bits.and(0x8000).lanewise(VectorOperators.LSHL, 16))
+                        .reinterpretAsFloats()
+                        .intoArray(to, at + i);
+            }
+            for (int i = whole; i < columns; i++) {
+                to[at + i] = Float.float16ToFloat(memory.get(SHORT, base + (long) i * Short.BYTES));
+            }
         }
     }
 
@@ -125,29 +157,53 @@ final class GemmPack {
             float[] to, int toOffset, int toPitch, float[] scratch) {
         for (int r = 0; r < rows; r += LANES) {
             for (int c = 0; c < columns; c += LANES) {
-                float[] source = from;
-                int sourceAt = fromOffset + r * fromPitch + c;
-                int sourcePitch = fromPitch;
-                int other = 0;
-                for (int half = LANES / 2; half > 1; half >>= 1) {
-                    zip(source, sourceAt, sourcePitch, scratch, other, LANES);
-                    source = scratch;
-                    sourceAt = other;
-                    sourcePitch = LANES;
-                    other ^= LANES * LANES;
+                int source = fromOffset + r * fromPitch + c;
+                int target = toOffset + c * toPitch + r;
+                switch (LANES) {
+                    case 4 -> zip4(from, source, fromPitch, to, target, toPitch);
+                    case 8 -> {
+                        zip4(from, source, fromPitch, scratch, 0, LANES);
+                        zip2(scratch, 0, LANES, to, target, toPitch);
+                    }
+                    default -> {
+                        zip4(from, source, fromPitch, scratch, 0, LANES);
+                        zip4(scratch, 0, LANES, to, target, toPitch);
+                    }
                 }
-                zip(source, sourceAt, sourcePitch, to, toOffset + c * toPitch + r, toPitch);
             }
         }
     }
 
-    private static void zip(float[] from, int fromOffset, int fromPitch, float[] to, int toOffset, int toPitch) {
+    /// One round: zips vectors LANES/2 apart.
+    private static void zip2(float[] from, int fromOffset, int fromPitch, float[] to, int toOffset, int toPitch) {
         for (int i = 0; i < LANES / 2; i++) {
-            int at = fromOffset + i * fromPitch;
-            FloatVector a = FloatVector.fromArray(FLOATS, from, at);
-            FloatVector b = FloatVector.fromArray(FLOATS, from, at + LANES / 2 * fromPitch);
-            a.rearrange(ZIP_LOW, b).intoArray(to, toOffset + 2 * i * toPitch);
-            a.rearrange(ZIP_HIGH, b).intoArray(to, toOffset + (2 * i + 1) * toPitch);
+            int source = fromOffset + i * fromPitch;
+            int target = toOffset + 2 * i * toPitch;
+            IntVector a = FloatVector.fromArray(FLOATS, from, source).reinterpretAsInts();
+            IntVector b = FloatVector.fromArray(FLOATS, from, source + LANES / 2 * fromPitch).reinterpretAsInts();
+            LOW.selectFrom(a, b).reinterpretAsFloats().intoArray(to, target);
+            HIGH.selectFrom(a, b).reinterpretAsFloats().intoArray(to, target + toPitch);
+        }
+    }
+
+    /// Two rounds in registers: vectors LANES/4 apart are zipped as (a, c), (b, d), then the results pairwise.
+    private static void zip4(float[] from, int fromOffset, int fromPitch, float[] to, int toOffset, int toPitch) {
+        int quarter = LANES / 4 * fromPitch;
+        for (int i = 0; i < LANES / 4; i++) {
+            int source = fromOffset + i * fromPitch;
+            int target = toOffset + 4 * i * toPitch;
+            IntVector a = FloatVector.fromArray(FLOATS, from, source).reinterpretAsInts();
+            IntVector b = FloatVector.fromArray(FLOATS, from, source + quarter).reinterpretAsInts();
+            IntVector c = FloatVector.fromArray(FLOATS, from, source + 2 * quarter).reinterpretAsInts();
+            IntVector d = FloatVector.fromArray(FLOATS, from, source + 3 * quarter).reinterpretAsInts();
+            IntVector acLow = LOW.selectFrom(a, c);
+            IntVector acHigh = HIGH.selectFrom(a, c);
+            IntVector bdLow = LOW.selectFrom(b, d);
+            IntVector bdHigh = HIGH.selectFrom(b, d);
+            LOW.selectFrom(acLow, bdLow).reinterpretAsFloats().intoArray(to, target);
+            HIGH.selectFrom(acLow, bdLow).reinterpretAsFloats().intoArray(to, target + toPitch);
+            LOW.selectFrom(acHigh, bdHigh).reinterpretAsFloats().intoArray(to, target + 2 * toPitch);
+            HIGH.selectFrom(acHigh, bdHigh).reinterpretAsFloats().intoArray(to, target + 3 * toPitch);
         }
     }
 }

@@ -8,6 +8,7 @@ import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
@@ -50,39 +51,40 @@ class GemmTest {
         }
     }
 
-    /// One shape, with and without gaps between rows, for several alpha and beta, on one to three threads.
+    /// One shape on one to three threads, for several beta; with gaps between rows if `b` is F32, with an alpha other
+    /// than 1 if `a` is not.
     private static void check(int[] shape, boolean transposeA, boolean transposeB, DType typeOfA, DType typeOfB) {
         int m = shape[0];
         int n = shape[1];
         int k = shape[2];
         SplittableRandom random = new SplittableRandom(m * 31L + n * 17L + k);
-        for (int gap = 0; gap <= 3; gap += 3) {
-            try (Arena arena = Arena.ofShared()) {
-                Tensor a = random(arena, typeOfA, transposeA ? k : m, transposeA ? m : k, gap, random);
-                Tensor b = random(arena, typeOfB, transposeB ? n : k, transposeB ? k : n, gap, random);
-                Tensor before = random(arena, DType.F32, m, n, gap, random);
-                double[] product = new double[m * n];
-                double[] magnitude = new double[m * n];
-                multiply(a, transposeA, b, transposeB, k, n, product, magnitude);
-                float alpha = gap == 0 ? 1 : -0.75f;
-                for (float beta : new float[] {0, 1, 0.5f}) {
-                    Tensor c = copyOf(arena, before);
-                    new Gemm(ONE).matmul(a, transposeA, b, transposeB, alpha, beta, c);
-                    for (int i = 0; i < m * n; i++) {
-                        double old = beta * (double) before.get(i / n, i % n);
-                        double expected = alpha * product[i] + old;
-                        double tolerance = 1e-6 * (magnitude[i] + Math.abs(old)) + 1e-30;
-                        if (!(Math.abs(c.get(i / n, i % n) - expected) <= tolerance)) {
-                            throw new AssertionError(a + (transposeA ? "ᵀ" : "") + " · " + b + (transposeB ? "ᵀ" : "")
-                                    + ", alpha " + alpha + ", beta " + beta + ": element " + i / n + ", " + i % n + " is "
-                                    + c.get(i / n, i % n) + ", not " + expected);
-                        }
+        int gap = typeOfB == DType.F32 ? 3 : 0;
+        float alpha = typeOfA == DType.F32 ? 1 : -0.75f;
+        try (Arena arena = Arena.ofShared()) {
+            Tensor a = random(arena, typeOfA, transposeA ? k : m, transposeA ? m : k, gap, random);
+            Tensor b = random(arena, typeOfB, transposeB ? n : k, transposeB ? k : n, gap, random);
+            Tensor before = random(arena, DType.F32, m, n, gap, random);
+            double[] product = new double[m * n];
+            double[] magnitude = new double[m * n];
+            multiply(a, transposeA, b, transposeB, k, n, product, magnitude);
+            for (float beta : new float[] {0, 1, 0.5f}) {
+                Tensor c = copyOf(arena, before);
+                new Gemm(ONE).matmul(a, transposeA, b, transposeB, alpha, beta, c);
+                for (int i = 0; i < m * n; i++) {
+                    double old = beta * (double) before.get(i / n, i % n);
+                    double expected = alpha * product[i] + old;
+                    double tolerance = 1e-6 * (magnitude[i] + Math.abs(old)) + 1e-30;
+                    float actual = c.get(i / n, i % n);
+                    if (!(Math.abs(actual - expected) <= tolerance)) {
+                        throw new AssertionError(a + (transposeA ? "ᵀ · " : " · ") + b + (transposeB ? "ᵀ" : "")
+                                + ", alpha " + alpha + ", beta " + beta + ": element " + i / n + ", " + i % n + " is "
+                                + actual + ", not " + expected);
                     }
-                    for (WorkerPool pool : new WorkerPool[] {TWO, THREE}) {
-                        Tensor other = copyOf(arena, before);
-                        new Gemm(pool).matmul(a, transposeA, b, transposeB, alpha, beta, other);
-                        assertThat(other.memory().mismatch(c.memory())).as("%s threads", pool.threads()).isEqualTo(-1);
-                    }
+                }
+                for (WorkerPool pool : new WorkerPool[] {TWO, THREE}) {
+                    Tensor other = copyOf(arena, before);
+                    new Gemm(pool).matmul(a, transposeA, b, transposeB, alpha, beta, other);
+                    assertThat(other.memory().mismatch(c.memory())).as("%s threads", pool.threads()).isEqualTo(-1);
                 }
             }
         }
@@ -134,7 +136,9 @@ class GemmTest {
             Gemm gemm = new Gemm(ONE);
             gemm.matmul(a, false, b, false, 1, 0.5f, c);
             assertThat(c.toArray()).containsOnly(1f);
-            gemm.matmul(a, false, b, false, 1, 0, filled(arena, 3, 70, Float.NaN));
+            Tensor nan = filled(arena, 3, 70, Float.NaN);
+            gemm.matmul(a, false, b, false, 1, 0, nan);
+            assertThat(nan.toArray()).containsOnly(0f);
             gemm.matmul(tensor(arena, DType.F32, 0, 4), false, tensor(arena, DType.F32, 4, 5), false, 1, 0,
                     tensor(arena, DType.F32, 0, 5));
         }
@@ -154,15 +158,14 @@ class GemmTest {
         }
     }
 
-    /// Every bit pattern of both 16-bit types, multiplied by one.
+    /// Every bit pattern of both 16-bit types.
     @Test
     void widensExactly() {
         try (Arena arena = Arena.ofShared()) {
-            Tensor one = filled(arena, 1, 1, 1);
             for (DType dtype : new DType[] {DType.BF16, DType.F16}) {
                 Tensor all = tensor(arena, dtype, 256, 256);
                 for (int i = 0; i < 65536; i++) {
-                    all.memory().set(java.lang.foreign.ValueLayout.JAVA_SHORT, i * 2L, (short) i);
+                    all.memory().set(ValueLayout.JAVA_SHORT, i * 2L, (short) i);
                 }
                 float[] packed = new float[65536];
                 GemmPack.copy(all, 0, 0, 256, 256, packed, 0, 256);
@@ -170,15 +173,14 @@ class GemmTest {
                     float expected = dtype == DType.BF16
                             ? BFloat16.toFloat((short) i)
                             : Float.float16ToFloat((short) i);
-                    if (Float.isNaN(expected)) {
-                        assertThat(packed[i]).as("%s bits %x", dtype, i).isNaN();
-                    } else {
-                        assertThat(Float.floatToRawIntBits(packed[i])).as("%s bits %x", dtype, i)
-                                .isEqualTo(Float.floatToRawIntBits(expected));
+                    boolean same = Float.isNaN(expected)
+                            ? Float.isNaN(packed[i])
+                            : Float.floatToRawIntBits(packed[i]) == Float.floatToRawIntBits(expected);
+                    if (!same) {
+                        throw new AssertionError(dtype + " bits " + Integer.toHexString(i) + " became " + packed[i]);
                     }
                 }
             }
-            assertThat(one.get(0, 0)).isEqualTo(1);
         }
     }
 
@@ -203,10 +205,8 @@ class GemmTest {
     public static void main(String[] args) {
         GemmTest test = new GemmTest();
         test.widensExactly();
-        for (int[] shape : SHAPES) {
-            for (int transposes = 0; transposes < 4; transposes++) {
-                check(shape, (transposes & 1) != 0, (transposes & 2) != 0, DType.F32, DType.BF16);
-            }
+        for (int i = 0; i < SHAPES.length * 2; i++) {
+            check(SHAPES[i / 2], i % 3 == 0, i % 2 == 0, DType.F32, i % 4 < 2 ? DType.F32 : DType.BF16);
         }
         closePools();
     }
