@@ -4,10 +4,20 @@ package dev.fenlei.engine.compute;
 /// key and a counter, so that any thread can compute any element of a stream and nothing has to be stored.
 public final class Philox {
 
-    private static final int M0 = 0xD2511F53;
-    private static final int M1 = 0xCD9E8D57;
-    private static final int W0 = 0x9E3779B9;
-    private static final int W1 = 0xBB67AE85;
+    /// The number of rounds.
+    public static final int ROUNDS = 10;
+
+    /// The factor of word 0.
+    public static final int M0 = 0xD2511F53;
+
+    /// The factor of word 2.
+    public static final int M1 = 0xCD9E8D57;
+
+    /// What is added to the lower half of the key after each round.
+    public static final int W0 = 0x9E3779B9;
+
+    /// What is added to the upper half of the key after each round.
+    public static final int W1 = 0xBB67AE85;
 
     private Philox() {}
 
@@ -19,7 +29,7 @@ public final class Philox {
         int c1 = (int) (counter >>> 32);
         int c2 = 0;
         int c3 = 0;
-        for (int round = 0; round < 10; round++) {
+        for (int round = 0; round < ROUNDS; round++) {
             long p0 = (M0 & 0xFFFFFFFFL) * (c0 & 0xFFFFFFFFL);
             long p1 = (M1 & 0xFFFFFFFFL) * (c2 & 0xFFFFFFFFL);
             int n0 = (int) (p1 >>> 32) ^ c1 ^ k0;

@@ -10,8 +10,10 @@ import java.util.Random;
 import javax.management.JMException;
 import javax.management.ObjectName;
 
-/// Times every operation but the matrix product at the shape of a small model, and prints the bytes allocated by a call on
-/// the calling thread, which betray vectors that are boxed. Run it by hand; arguments: threads, seconds per operation.
+/// Times every operation but the matrix product at the shape of a small model, in processor time of the calling thread, so
+/// that other work on the machine counts little, and prints the bytes allocated by a call on
+/// the calling thread, which betray vectors that are boxed. Run it by hand; arguments: threads, seconds of warm-up
+/// per operation, the beginning of the names to run.
 final class CpuBenchmark {
 
     private static final int ROWS = 2000;
@@ -21,9 +23,11 @@ final class CpuBenchmark {
     private static final int HEAD = 32;
 
     private final double seconds;
+    private final String only;
 
-    private CpuBenchmark(double seconds) {
+    private CpuBenchmark(double seconds, String only) {
         this.seconds = seconds;
+        this.only = only;
     }
 
     public static void main(String[] arguments) {
@@ -31,7 +35,7 @@ final class CpuBenchmark {
         double seconds = arguments.length > 1 ? Double.parseDouble(arguments[1]) : 0.5;
         System.out.printf("%d bits, %d threads%n", CpuBackend.vectorBits(), threads);
         try (CpuBackend backend = new CpuBackend(threads)) {
-            new CpuBenchmark(seconds).run(backend);
+            new CpuBenchmark(seconds, arguments.length > 2 ? arguments[2] : "").run(backend);
         }
     }
 
@@ -100,20 +104,27 @@ final class CpuBenchmark {
     }
 
     private void time(String name, Runnable call) {
-        long end = System.nanoTime() + (long) (seconds * 1e9);
-        while (System.nanoTime() < end) {
+        if (!name.startsWith(only)) {
+            return;
+        }
+        long end = nanos() + (long) (seconds * 1e9);
+        while (nanos() < end) {
             call.run();
         }
         double[] millis = new double[15];
         long allocated = allocatedBytes();
         for (int i = 0; i < millis.length; i++) {
-            long start = System.nanoTime();
+            long start = nanos();
             call.run();
-            millis[i] = (System.nanoTime() - start) / 1e6;
+            millis[i] = (nanos() - start) / 1e6;
         }
         allocated = allocatedBytes() - allocated;
         Arrays.sort(millis);
         System.out.printf("%-36s %8.3f ms (best %.3f) %9d bytes%n", name, millis[7], millis[0], allocated / 15);
+    }
+
+    private static long nanos() {
+        return ManagementFactory.getThreadMXBean().getCurrentThreadCpuTime();
     }
 
     private static long allocatedBytes() {
