@@ -54,7 +54,8 @@ public final class ConfusionPicture {
     /// @param hidden    before the number of labels that are not shown
     record Captions(String title, String predicted, String actual, String share, String invalid, String hidden) {
 
-        static final Captions CHINESE = new Captions("中文新闻分类混淆矩阵", "预测标签", "真实标签", "占真实标签的比例", "标签集之外的答案：", "未显示的标签（错误最少）：");
+        static final Captions CHINESE = new Captions(
+                "中文新闻分类混淆矩阵", "预测标签", "真实标签", "占真实标签的比例", "标签集之外的答案：", "未显示的标签（错误最少）：");
         static final Captions ENGLISH = new Captions(
                 "Confusion matrix", "Predicted label", "True label", "Share of the true label",
                 "Answers outside the label set: ", "Labels with the fewest errors, not shown: ");
@@ -86,7 +87,8 @@ public final class ConfusionPicture {
     public void writePng(Path file, @Nullable Path fontFile) throws IOException {
         String labels = String.join("", matrix.labels());
         try {
-            Font font = PictureFont.choose(fontFile, Captions.CHINESE.joined() + labels);
+            Font font = PictureFont.choose(
+                    fontFile, Captions.CHINESE.joined() + labels, Captions.ENGLISH.joined() + "0123456789%=");
             ConfusionLayout layout = layout(font, fontFile);
             RasterCanvas canvas = new RasterCanvas(layout.width(), layout.height(), font);
             layout.draw(canvas);
@@ -101,7 +103,8 @@ public final class ConfusionPicture {
         }
     }
 
-    private ConfusionLayout layout(Font font, @Nullable Path fontFile) {
+    /// The picture in words that the font can show.
+    ConfusionLayout layout(Font font, @Nullable Path fontFile) {
         List<String> labels = matrix.labels();
         boolean wordsShown = PictureFont.canShow(font, Captions.CHINESE.joined());
         boolean labelsShown = PictureFont.canShow(font, String.join("", labels));

@@ -4,6 +4,8 @@ import java.awt.Font;
 import java.awt.FontFormatException;
 import java.awt.GraphicsEnvironment;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -32,16 +34,25 @@ final class PictureFont {
 
     /// The font to draw with: the given file, else the best of the system that can show the whole sample, else plain sans-serif.
     ///
-    /// @throws IOException when the file is not a font
-    static Font choose(@Nullable Path file, String sample) throws IOException {
-        if (file != null) {
-            try {
-                return Font.createFont(Font.TRUETYPE_FONT, file.toFile());
-            } catch (FontFormatException e) {
-                throw new IOException(file + " is not a TrueType or OpenType font: " + e.getMessage(), e);
-            }
+    /// @param latin what any font must be able to show
+    /// @throws IOException when the file is not a font, or one without Latin letters and digits
+    static Font choose(@Nullable Path file, String sample, String latin) throws IOException {
+        if (file == null) {
+            return find(sample).orElseGet(() -> new Font(Font.SANS_SERIF, Font.PLAIN, 1));
         }
-        return find(sample).orElseGet(() -> new Font(Font.SANS_SERIF, Font.PLAIN, 1));
+        if (!Files.isRegularFile(file)) {
+            throw new NoSuchFileException(file.toString(), null, "there is no such font file");
+        }
+        Font font;
+        try {
+            font = Font.createFont(Font.TRUETYPE_FONT, file.toFile());
+        } catch (FontFormatException e) {
+            throw new IOException(file + " is not a TrueType or OpenType font: " + e.getMessage(), e);
+        }
+        if (!canShow(font, latin)) {
+            throw new IOException(file + " has no Latin letters and digits; choose another font");
+        }
+        return font;
     }
 
     /// Whether the font has every character of the text.

@@ -23,6 +23,8 @@ final class RasterCanvas implements Canvas {
         image = new BufferedImage(
                 (int) Math.ceil(width * SCALE), (int) Math.ceil(height * SCALE), BufferedImage.TYPE_INT_RGB);
         graphics = image.createGraphics();
+        graphics.setColor(Color.WHITE); // the last pixel may be covered in part only
+        graphics.fillRect(0, 0, image.getWidth(), image.getHeight());
         graphics.scale(SCALE, SCALE);
         graphics.setRenderingHint(RenderingHints.KEY_ANTIALIASING, RenderingHints.VALUE_ANTIALIAS_ON);
         graphics.setRenderingHint(RenderingHints.KEY_TEXT_ANTIALIASING, RenderingHints.VALUE_TEXT_ANTIALIAS_ON);

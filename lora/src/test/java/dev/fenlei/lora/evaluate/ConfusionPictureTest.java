@@ -3,18 +3,21 @@ package dev.fenlei.lora.evaluate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import java.awt.Font;
 import java.awt.image.BufferedImage;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
 import javax.xml.parsers.DocumentBuilderFactory;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -62,10 +65,27 @@ class ConfusionPictureTest {
         }
     }
 
-    @Test
-    void drawsChineseLabelsWithWhateverFontsThereAre() throws IOException {
+    /// U+E123 is a private character, which no ordinary font has.
+    @ParameterizedTest
+    @ValueSource(strings = {"体育", "Law", "\uE123"})
+    void drawsNoCharacterThatTheFontLacks(String label) throws IOException {
+        ConfusionPicture picture = new ConfusionPicture(matrix(List.of("Economy", label)));
+        for (Font font : List.of(new Font(Font.SANS_SERIF, Font.PLAIN, 1), PictureFont.choose(null, "预测" + label, "a"))) {
+            List<String> texts = new ArrayList<>();
+            picture.layout(font, null).draw(new Canvas() {
+                @Override
+                public void rectangle(double x, double y, double w, double h, int colour, @Nullable String note) {}
+
+                @Override
+                public void text(double x, double y, String text, double size, Anchor anchor, double turn, int colour) {
+                    texts.add(text);
+                }
+            });
+            assertThat(texts).allMatch(text -> PictureFont.canShow(font, text));
+            assertThat(texts).anyMatch(text -> text.contains("Economy"));
+        }
         Path file = directory.resolve("confusion.png");
-        new ConfusionPicture(matrix(NEWS)).writePng(file, null);
+        picture.writePng(file, null);
         assertThat(ImageIO.read(file.toFile())).isNotNull();
     }
 
@@ -74,7 +94,11 @@ class ConfusionPictureTest {
         Path font = Files.writeString(directory.resolve("font.ttf"), "no font");
         assertThatExceptionOfType(IOException.class)
                 .isThrownBy(() -> new ConfusionPicture(matrix(NEWS)).writePng(directory.resolve("a.png"), font))
-                .withMessageContaining("font.ttf");
+                .withMessageContaining("font.ttf is not a TrueType");
+        Path missing = directory.resolve("missing.ttf");
+        assertThatExceptionOfType(IOException.class)
+                .isThrownBy(() -> new ConfusionPicture(matrix(NEWS)).writePng(directory.resolve("a.png"), missing))
+                .withMessageContaining("no such font file");
     }
 
     static ConfusionMatrix matrix(List<String> labels) {
