@@ -118,7 +118,7 @@ public final class DataReader implements Iterator<DataRow>, Closeable {
     public boolean hasNext() {
         if (ahead == null && !ended) {
             ahead = read();
-            ended = ahead == null;
+            ended |= ahead == null;
         }
         return ahead != null;
     }
@@ -142,17 +142,19 @@ public final class DataReader implements Iterator<DataRow>, Closeable {
     }
 
     private @Nullable DataRow read() {
-        RowSource.Fields fields;
+        DataRow row = parse();
+        if (row != null && count++ == maxRows) {
+            ended = true;
+            String problem = "more than " + maxRows + " rows; raise the limit or split the file";
+            return new DataRow(row.line(), null, new DataException(source, row.line(), null, problem));
+        }
+        return row;
+    }
+
+    private @Nullable DataRow parse() {
         try {
-            fields = rows.next();
-            if (fields == null) {
-                return null;
-            }
-            if (count++ == maxRows) {
-                ended = true;
-                throw new DataException(source, fields.line(), null, "more than " + maxRows + " rows; raise the limit or split the file");
-            }
-            return new DataRow(fields.line(), mapper.map(fields), null);
+            RowSource.Fields fields = rows.next();
+            return fields == null ? null : new DataRow(fields.line(), mapper.map(fields), null);
         } catch (DataException e) {
             return new DataRow(e.line(), null, e);
         } catch (IOException e) {
