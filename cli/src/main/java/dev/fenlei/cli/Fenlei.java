@@ -33,9 +33,11 @@ public final class Fenlei {
 
     private final Interruption interruption;
 
+    @SuppressWarnings("unused") // picocli acts on it
     @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help and exit.")
     private boolean help;
 
+    @SuppressWarnings("unused") // picocli acts on it
     @Option(names = {"-V", "--version"}, versionHelp = true, description = "Show the version and exit.")
     private boolean version;
 
@@ -55,7 +57,7 @@ public final class Fenlei {
         PrintWriter err = new PrintWriter(System.err, true, StandardCharsets.UTF_8);
         Interruption interruption = new Interruption(PATIENCE);
         interruption.install();
-        int status = run(List.of(args), out, err, interruption);
+        int status = run(StartUp.arguments(args), out, err, interruption);
         out.flush();
         interruption.finish();
         System.exit(status);
@@ -126,6 +128,7 @@ public final class Fenlei {
         @Option(names = "--config")
         private @Nullable Path file;
 
+        @SuppressWarnings("unused") // makes picocli accept them
         @CommandLine.Unmatched
         private @Nullable List<String> others;
     }

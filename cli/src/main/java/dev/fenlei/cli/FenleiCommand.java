@@ -32,12 +32,14 @@ public abstract class FenleiCommand implements Callable<Integer> {
     @ParentCommand
     private @Nullable Fenlei fenlei;
 
+    @SuppressWarnings("unused") // picocli acts on it
     @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help and exit.")
     private boolean help;
 
     @Option(names = {"-v", "--verbose"}, description = "Log what is done, and show stack traces of errors.")
     private boolean verbose;
 
+    @SuppressWarnings("unused") // Fenlei reads the file before the command is parsed
     @Option(names = "--config", paramLabel = "FILE.yaml",
             description = "Read options from a YAML file: its keys are option names; the command line wins.")
     private @Nullable Path config;

@@ -2,6 +2,10 @@ package dev.fenlei.cli.launcher;
 
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.net.URLEncoder;
+import java.nio.charset.Charset;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.ArrayList;
@@ -9,6 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /// The main class of `fenlei.jar`: makes a plain `java -jar fenlei.jar` run with SIMD, whatever Java is the default.
 ///
@@ -20,7 +25,7 @@ public final class Launcher {
 
     private static final String PROGRAM = "dev.fenlei.cli.Fenlei";
 
-    /// The descriptor on which the program finds the real standard error, see [#quietly].
+    /// The descriptor on which the program finds the real standard error, see [#inShell].
     private static final int SAVED_STANDARD_ERROR = 9;
 
     private Launcher() {}
@@ -66,23 +71,50 @@ public final class Launcher {
         if (quiet) {
             command.add("-Dfenlei.stderr=" + SAVED_STANDARD_ERROR);
         }
+        boolean asciiOnly = !isWindows() && !Charset.forName(System.getProperty("sun.jnu.encoding", "UTF-8"))
+                .newEncoder().canEncode('\u4e2d');
+        if (asciiOnly) {
+            command.add("-Dfenlei.arguments=" + encoded(rawArguments(args)));
+        }
         command.add("-classpath");
         command.add(System.getProperty("java.class.path"));
         command.add(PROGRAM);
         command.addAll(List.of(args));
-        return quiet ? quietly(command) : command;
+        return isWindows() ? command : inShell(command, quiet, asciiOnly);
     }
 
-    /// Keeps the JVM's "Using incubator modules" warning, for which it has no switch, from the user: the JVM starts with
-    /// its standard error closed off, and the program puts the real one back first thing. Only done when nothing in the
-    /// options could make the JVM refuse to start, as its reason would be lost too.
-    private static List<String> quietly(List<String> command) {
+    /// Lets a shell prepare what a JVM cannot do for the next one.
+    ///
+    /// @param quiet keep the JVM's "Using incubator modules" warning, for which it has no switch, from the user: the JVM
+    ///     starts with its standard error closed off, and the program puts the real one back first thing. Only done when
+    ///     nothing in the options could make the JVM refuse to start, as its reason would be lost too.
+    /// @param asciiOnly there is no locale, as in many containers, and Java would not find files with Chinese names
+    private static List<String> inShell(List<String> command, boolean quiet, boolean asciiOnly) {
         List<String> shell = new ArrayList<>();
         shell.add("/bin/sh");
         shell.add("-c");
-        shell.add("exec \"$0\" \"$@\" " + SAVED_STANDARD_ERROR + ">&2 2>/dev/null");
+        shell.add((asciiOnly ? "export LC_ALL=C.UTF-8; " : "") + "exec \"$0\" \"$@\""
+                + (quiet ? " " + SAVED_STANDARD_ERROR + ">&2 2>/dev/null" : ""));
         shell.addAll(command);
         return shell;
+    }
+
+    /// The arguments as they were typed, where this JVM has replaced what is not ASCII.
+    private static List<String> rawArguments(String[] args) {
+        try {
+            String commandLine = Files.readString(Paths.get("/proc/self/cmdline"));
+            List<String> all = List.of(commandLine.split("\0", -1));
+            int end = all.size() - 1; // every argument ends with a zero byte
+            return all.subList(end - args.length, end);
+        } catch (IOException notLinuxOrNotUtf8) {
+            return List.of(args);
+        }
+    }
+
+    private static String encoded(List<String> arguments) {
+        return arguments.stream()
+                .map(argument -> URLEncoder.encode(argument, StandardCharsets.UTF_8))
+                .collect(Collectors.joining("&"));
     }
 
     private static boolean cannotBeRefused(String option) {

@@ -7,6 +7,7 @@ import dev.fenlei.cli.doctor.SlowSetting;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -38,7 +39,7 @@ public final class DoctorCommand extends FenleiCommand {
         report.put("machine", machine);
         report.put("cuda", cuda);
         report.put("slow", slow.stream()
-                .map(setting -> Map.of("id", setting.name().toLowerCase(java.util.Locale.ROOT), "advice", setting.advice()))
+                .map(setting -> Map.of("id", setting.name().toLowerCase(Locale.ROOT), "advice", setting.advice()))
                 .toList());
         JsonMapper mapper = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
         out().println(mapper.writeValueAsString(report));

@@ -6,15 +6,18 @@ import java.lang.management.ManagementFactory;
 import java.lang.management.RuntimeMXBean;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
-import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import jdk.incubator.vector.FloatVector;
 
 /// The machine and the JVM as Fenlei sees them.
 ///
 /// @param cpu the processor's name, empty when the system does not tell
-/// @param cpuFlags instruction sets, in the spelling of Linux; empty when the system does not tell
+/// @param cpuFlags vector instruction sets, in the spelling of Linux; empty when the system does not tell
 /// @param vectorBits width of the widest vectors that the JVM uses
 /// @param floatLanes how many floats such a vector holds
 /// @param threads processors that this process may use, container limits included
@@ -26,7 +29,7 @@ public record Machine(
         String vmName,
         String system,
         String cpu,
-        Set<String> cpuFlags,
+        SortedSet<String> cpuFlags,
         int vectorBits,
         int floatLanes,
         int threads,
@@ -49,7 +52,7 @@ public record Machine(
                 System.getProperty("java.vm.name", ""),
                 system.getName() + " " + system.getVersion() + " " + system.getArch(),
                 cpuInfo("model name"),
-                Set.of(cpuInfo("flags").split(" ")),
+                vectorFlags(cpuInfo("flags")),
                 species.vectorBitSize(),
                 species.length(),
                 Runtime.getRuntime().availableProcessors(),
@@ -58,6 +61,12 @@ public record Machine(
                 system.getFreeMemorySize(),
                 Machine.class.getModule().isNativeAccessEnabled(),
                 runtime.getInputArguments());
+    }
+
+    private static SortedSet<String> vectorFlags(String flags) {
+        return Arrays.stream(flags.split(" "))
+                .filter(flag -> flag.matches("sse.*|avx.*|fma|f16c|amx.*"))
+                .collect(Collectors.toCollection(TreeSet::new));
     }
 
     private static String cpuInfo(String field) {

@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.function.Predicate;
 
 /// Settings under which everything works, only many times slower, and nothing else says so.
+@SuppressWarnings("ImmutableEnumChecker") // the predicates hold no state
 public enum SlowSetting {
     INTERPRETED(
             machine -> has(machine, "-Xint"),
