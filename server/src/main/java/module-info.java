@@ -4,5 +4,4 @@ module dev.fenlei.server {
     requires static transitive org.jspecify;
     requires dev.fenlei.lora;
 
-    exports dev.fenlei.server;
 }

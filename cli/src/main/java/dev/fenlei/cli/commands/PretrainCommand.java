@@ -70,7 +70,7 @@ public final class PretrainCommand extends FenleiCommand {
     @Override
     protected int run() throws Exception {
         Corpus corpus = Corpus.read(data, exclude, maxCharacters, collapseWhiteSpace);
-        say(corpus.texts().size() + " texts, " + corpus.excluded() + " left out");
+        say(corpus.texts().size() + " texts, " + corpus.excluded() + " left out, " + corpus.unusable() + " without text");
         ModelShape shape = new ModelShape(
                 vocabSize, hiddenSize, intermediateSize, layers, heads, keyValueHeads, maxPositions, ropeTheta);
         List<Progress> bar = new ArrayList<>();

@@ -1,5 +1,6 @@
 package dev.fenlei.lora.pretrain;
 
+import dev.fenlei.lora.data.DataException;
 import dev.fenlei.lora.data.DataOptions;
 import dev.fenlei.lora.data.DataReader;
 import dev.fenlei.lora.data.Example;
@@ -19,7 +20,8 @@ import java.util.regex.Pattern;
 ///
 /// @param texts in the order of the file
 /// @param excluded how many were left out because another file holds their ids
-public record Corpus(List<String> texts, int excluded) {
+/// @param unusable how many rows had no text
+public record Corpus(List<String> texts, int excluded, int unusable) {
 
     private static final Pattern WHITE_SPACE = Pattern.compile("[\\s\\u3000]+");
 
@@ -47,9 +49,14 @@ public record Corpus(List<String> texts, int excluded) {
         }
         List<String> texts = new ArrayList<>();
         int excluded = 0;
+        int unusable = 0;
         try (DataReader reader = DataReader.open(file, DataOptions.unlabelled())) {
             while (reader.hasNext()) {
-                Example example = reader.next().orThrow();
+                Example example = reader.next().example();
+                if (example == null) {
+                    unusable++;
+                    continue;
+                }
                 if (example.id() != null && held.contains(example.id())) {
                     excluded++;
                     continue;
@@ -60,7 +67,10 @@ public record Corpus(List<String> texts, int excluded) {
                 texts.add(text.length() <= maxCharacters ? text : text.substring(0, maxCharacters));
             }
         }
-        return new Corpus(texts, excluded);
+        if (texts.isEmpty()) {
+            throw new DataException(file.toString(), 0, "text", "no row of " + unusable + " has a text");
+        }
+        return new Corpus(texts, excluded, unusable);
     }
 
     /// All texts end to end, an end token behind each, cut into sequences of equal length in which every token but the first
