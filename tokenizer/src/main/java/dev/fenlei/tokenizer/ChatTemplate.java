@@ -15,11 +15,14 @@ import tools.jackson.databind.JsonNode;
 /// A model's `chat_template` is a program in Jinja. It is recognised by its text and never executed.
 public enum ChatTemplate {
     /// Qwen 1.5, whose sentence has no full stop.
-    QWEN1_5("You are a helpful assistant"),
+    QWEN1_5("You are a helpful assistant", false),
+    /// The first chat models of Qwen 1.5, which leave the last turn open unless a generation prompt is asked for, and open no
+    /// turn of the assistant after one of the assistant.
+    QWEN1_5_OPEN("You are a helpful assistant", true),
     /// Qwen 2, and the base models of Qwen 2.5.
-    QWEN2("You are a helpful assistant."),
-    /// The chat models of Qwen 2.5.
-    QWEN2_5("You are Qwen, created by Alibaba Cloud. You are a helpful assistant.");
+    QWEN2("You are a helpful assistant.", false),
+    /// The chat models of Qwen 2.5; without tools, which are not supported.
+    QWEN2_5("You are Qwen, created by Alibaba Cloud. You are a helpful assistant.", false);
 
     /// The program that stands for [#QWEN1_5] in `tokenizer_config.json`.
     static final String QWEN1_5_JINJA = "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
@@ -30,9 +33,11 @@ public enum ChatTemplate {
     private static final Set<String> ROLES = Set.of("system", "user", "assistant");
 
     private final String systemSentence;
+    private final boolean lastTurnOpen;
 
-    ChatTemplate(String systemSentence) {
+    ChatTemplate(String systemSentence, boolean lastTurnOpen) {
         this.systemSentence = systemSentence;
+        this.lastTurnOpen = lastTurnOpen;
     }
 
     /// Recognises the template of a model directory (`chat_template.jinja`, or else `chat_template` in `tokenizer_config.json`).
@@ -65,7 +70,8 @@ public enum ChatTemplate {
                 // Line breaks are written out in some files and escaped in others.
                 if (jinja.contains("<|im_start|>system\n" + template.systemSentence + "<|im_end|>")
                         || jinja.contains("<|im_start|>system\\n" + template.systemSentence + "<|im_end|>")) {
-                    return template;
+                    boolean open = jinja.contains("loop.last and add_generation_prompt");
+                    return template == QWEN1_5 && open ? QWEN1_5_OPEN : template;
                 }
             }
         }
@@ -80,7 +86,7 @@ public enum ChatTemplate {
     /// The conversation in segments, so that control tokens can be told from what people wrote.
     ///
     /// @param messages the turns, at least one
-    /// @param addGenerationPrompt whether the text ends with the opening of the assistant's next turn
+    /// @param addGenerationPrompt whether the text is to end with the opening of the assistant's next turn
     /// @throws IllegalArgumentException if there is no message, or a role is not `system`, `user` or `assistant`
     public List<Segment> segments(List<Message> messages, boolean addGenerationPrompt) {
         if (messages.isEmpty()) {
@@ -98,7 +104,11 @@ public enum ChatTemplate {
             segments.add(Segment.content(message.content()));
             segments.add(Segment.template("<|im_end|>\n"));
         }
-        if (addGenerationPrompt) {
+        if (lastTurnOpen && !addGenerationPrompt) {
+            segments.removeLast();
+        }
+        boolean answered = messages.getLast().role().equals("assistant");
+        if (addGenerationPrompt && !(lastTurnOpen && answered)) {
             segments.add(Segment.template("<|im_start|>assistant\n"));
         }
         return segments;

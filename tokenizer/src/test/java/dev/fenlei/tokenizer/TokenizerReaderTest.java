@@ -41,7 +41,7 @@ final class TokenizerReaderTest {
         "\"decoder\": {\"type\": \"ByteLevel\"; \"decoder\": {\"type\": \"Metaspace\"; decoder.type",
         "\"a b\"; \"a b c\"; model.merges[0]",
         "\"a b\"; 7; model.merges[0]",
-        "\"a b\"; \"a zz\"; \"zz\"",
+        "\"a b\"; \"a zz\"; \"azz\"",
         "\"a b\"; \"ab ab\"; merge 0",
         "\"ab\": 256; \"ab\": 999; out of order",
         "\"ab\": 256; \"ab\": -1; model.vocab",
