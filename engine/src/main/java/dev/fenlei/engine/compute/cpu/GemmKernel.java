@@ -34,8 +34,8 @@ final class GemmKernel {
     /// Columns of a product tile.
     static final int NR = 2 * LANES;
 
-    /// The longest product that a tile accumulates in registers; a panel of `b` of this height stays in the L1 cache.
-    static final int KC = 256;
+    /// The longest sum that a tile gathers in registers. A panel of this height and a block of `a` stay in the L2 cache.
+    static final int KC = 512;
 
     /// The distance between packed rows of `a`: constant, so that all rows are reached from one register, and an odd
     /// number of cache lines, so that they spread over the sets of the cache.
@@ -185,7 +185,7 @@ final class GemmKernel {
     /// `sums[2i + j] = w[i] · x[j]`; `sums` has room for 16.
     ///
     /// Lanes are added in a fixed order, which `reduceLanes` does not promise: zipping two vectors and adding the results
-    /// leaves half as many vectors of half-finished sums; after three rounds the eight sums are one vector, in order.
+    /// leaves half as many vectors of half-finished sums; three rounds leave one vector with the eight sums in order.
     static void dots(float[] w, int wPitch, float[] x, int x0, int x1, int k, float[] sums) {
         FloatVector c00 = FloatVector.zero(FLOATS), c01 = FloatVector.zero(FLOATS);
         FloatVector c10 = FloatVector.zero(FLOATS), c11 = FloatVector.zero(FLOATS);
