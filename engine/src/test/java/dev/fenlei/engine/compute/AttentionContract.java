@@ -67,8 +67,9 @@ public abstract class AttentionContract extends BackendFixture {
                 result[0].reference(), result[1].reference(), mask, d, dq.reference(), dk.reference(),
                 dv.reference());
         assertSame(dv, 1e-5, "dv" + what);
-        assertSame(dk, 1e-5, "dk" + what);
-        assertSame(dq, 1e-5, "dq" + what);
+        // dOut·v − Σ dOut∘out is 0 for a row with one key, and the difference of two sums of size √d for all.
+        assertClose(read(dk.subject()), dk.reference().toArray(), 5e-6, 1, "dk" + what);
+        assertClose(read(dq.subject()), dq.reference().toArray(), 5e-6, 1, "dq" + what);
         // out is linear in v: ⟨A v, dOut⟩ = ⟨v, Aᵀ dOut⟩
         double forward = dot(read(result[0].subject()), read(dOut.subject()));
         double backward = dot(read(v.subject()), read(dv.subject()));

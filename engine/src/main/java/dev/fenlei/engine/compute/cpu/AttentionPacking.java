@@ -12,11 +12,7 @@ final class AttentionPacking {
     static void rows(Tensor tensor, int column, int d, int from, int to, float factor, float[] out, int offset, int stride) {
         MemorySegment memory = tensor.memory();
         for (int row = from; row < to; row++) {
-            long base = Spans.bytes(tensor, row, column);
-            int start = offset + (row - from) * stride;
-            for (int i = 0; i < d; i++) {
-                out[start + i] = memory.get(Lanes.FLOAT, base + 4L * i) * factor;
-            }
+            Buffers.load(memory, Spans.bytes(tensor, row, column), factor, out, offset + (row - from) * stride, d);
         }
     }
 

@@ -185,11 +185,7 @@ final class CpuAttention {
         }
 
         private void write(float[] outputs, int from, float factor, int row) {
-            MemorySegment memory = out.memory();
-            long base = Spans.bytes(out, row, (long) head * d);
-            for (int i = 0; i < d; i++) {
-                memory.set(Lanes.FLOAT, base + 4L * i, outputs[from + i] * factor);
-            }
+            Buffers.store(outputs, from, factor, out.memory(), Spans.bytes(out, row, (long) head * d), d);
         }
 
         private static float max(float[] values, int from, int length) {

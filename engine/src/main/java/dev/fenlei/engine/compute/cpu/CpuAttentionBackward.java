@@ -151,11 +151,7 @@ final class CpuAttentionBackward {
         private void write(float[] buffer, int width, float factor, Tensor to, int column, int from, int end) {
             MemorySegment memory = to.memory();
             for (int row = from; row < end; row++) {
-                long base = Spans.bytes(to, row, column);
-                int start = (row - from) * width;
-                for (int i = 0; i < d; i++) {
-                    memory.set(Lanes.FLOAT, base + 4L * i, buffer[start + i] * factor);
-                }
+                Buffers.store(buffer, (row - from) * width, factor, memory, Spans.bytes(to, row, column), d);
             }
         }
     }

@@ -25,7 +25,7 @@ final class CpuCrossEntropy {
             float chosen = memory.get(Lanes.FLOAT, target);
             double sum = exponentials(memory, base, classes, max, true);
             losses.set(0, row, (float) (Math.log(sum) + ((double) max - chosen)));
-            multiply(memory, base, classes, (float) (scale / sum));
+            Buffers.scale(memory, base, (float) (scale / sum), classes);
             memory.set(Lanes.FLOAT, target, memory.get(Lanes.FLOAT, target) - scale);
             fill(memory, base, classes, logits.columns(), 0);
         });
@@ -71,18 +71,6 @@ final class CpuCrossEntropy {
             }
         }
         return sum;
-    }
-
-    private static void multiply(MemorySegment memory, long base, int length, float factor) {
-        int i = 0;
-        for (; i < Lanes.floor(length); i += Lanes.COUNT) {
-            FloatVector.fromMemorySegment(Lanes.FLOATS, memory, base + 4L * i, Lanes.ORDER)
-                    .mul(factor)
-                    .intoMemorySegment(memory, base + 4L * i, Lanes.ORDER);
-        }
-        for (; i < length; i++) {
-            memory.set(Lanes.FLOAT, base + 4L * i, memory.get(Lanes.FLOAT, base + 4L * i) * factor);
-        }
     }
 
     private static void fill(MemorySegment memory, long base, int from, int to, float value) {

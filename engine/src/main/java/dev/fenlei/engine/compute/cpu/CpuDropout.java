@@ -103,7 +103,20 @@ final class CpuDropout {
 
     private static void multiply(
             MemorySegment x, long xi, float[] factors, MemorySegment out, long oi, int length, boolean accumulate) {
-        for (int i = 0; i < length; i++) {
+        FloatVector none = FloatVector.zero(Lanes.FLOATS);
+        int i = 0;
+        for (int end = Lanes.floor(length); i < end; i += Lanes.COUNT) {
+            FloatVector factor = FloatVector.fromArray(Lanes.FLOATS, factors, i);
+            // A blend, as 0 times an infinite number would not be 0.
+            FloatVector kept = FloatVector.fromMemorySegment(Lanes.FLOATS, x, xi + 4L * i, Lanes.ORDER)
+                    .mul(factor)
+                    .blend(none, factor.eq(0));
+            FloatVector old = accumulate
+                    ? FloatVector.fromMemorySegment(Lanes.FLOATS, out, oi + 4L * i, Lanes.ORDER)
+                    : none;
+            kept.add(old).intoMemorySegment(out, oi + 4L * i, Lanes.ORDER);
+        }
+        for (; i < length; i++) {
             float kept = factors[i] == 0 ? 0 : x.get(Lanes.FLOAT, xi + 4L * i) * factors[i];
             out.set(Lanes.FLOAT, oi + 4L * i, accumulate ? out.get(Lanes.FLOAT, oi + 4L * i) + kept : kept);
         }

@@ -100,9 +100,7 @@ final class CpuElementwise {
         MemorySegment memory = x.memory();
         Spans.of(x).run(pool, (_, row, column, length) -> {
             long base = Spans.bytes(x, row, column);
-            for (int i = 0; i < length; i++) {
-                memory.set(Lanes.FLOAT, base + 4L * i, memory.get(Lanes.FLOAT, base + 4L * i) * factor);
-            }
+            Buffers.scale(memory, base, factor, length);
         });
     }
 
@@ -151,9 +149,7 @@ final class CpuElementwise {
     private static float[] expOfNegative(MemorySegment x, long base, int length) {
         Scratch scratch = Scratch.current();
         float[] e = scratch.floats(Scratch.Slot.SPAN, Spans.LENGTH);
-        for (int i = 0; i < length; i++) {
-            e[i] = -x.get(Lanes.FLOAT, base + 4L * i);
-        }
+        Buffers.load(x, base, -1, e, 0, length);
         Exponential.apply(e, 0, length, 0, scratch.lanes());
         return e;
     }

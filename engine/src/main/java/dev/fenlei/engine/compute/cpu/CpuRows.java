@@ -27,10 +27,7 @@ final class CpuRows {
         MemorySegment memory = y.memory();
         pool.parallel(chunks(y.rows()), chunk -> {
             for (int row = chunk * CHUNK; row < Math.min(y.rows(), (chunk + 1) * CHUNK); row++) {
-                long base = Spans.bytes(y, row, 0);
-                for (int i = 0; i < columns; i++) {
-                    memory.set(Lanes.FLOAT, base + 4L * i, memory.get(Lanes.FLOAT, base + 4L * i) + b[i]);
-                }
+                Buffers.addTo(memory, Spans.bytes(y, row, 0), b, 0, columns);
             }
         });
     }
@@ -42,10 +39,7 @@ final class CpuRows {
         pool.parallel(chunks(dy.rows()), chunk -> {
             int start = chunk * columns;
             for (int row = chunk * CHUNK; row < Math.min(dy.rows(), (chunk + 1) * CHUNK); row++) {
-                long base = Spans.bytes(dy, row, 0);
-                for (int i = 0; i < columns; i++) {
-                    partials[start + i] += memory.get(Lanes.FLOAT, base + 4L * i);
-                }
+                Buffers.addFrom(memory, Spans.bytes(dy, row, 0), partials, start, columns);
             }
         });
         addPartials(partials, dy.rows(), dBias);
