@@ -18,7 +18,8 @@ public enum DataFormat {
 
     static final String EXTENSIONS = ".jsonl, .ndjson, .json, .csv, .tsv, .txt (each also with .gz) or .parquet";
 
-    /// The form that a file name stands for, `.gz` aside. `.txt` and `.tsv` are [#TSV] until the first line says otherwise.
+    /// The form that a file name stands for, `.gz` aside. `.txt` and `.tsv` are [#TSV] until the first line says
+    /// otherwise.
     static Optional<DataFormat> ofName(String fileName) {
         String name = fileName.toLowerCase(Locale.ROOT);
         boolean packed = name.endsWith(".gz");

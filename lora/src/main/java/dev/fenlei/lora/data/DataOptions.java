@@ -7,15 +7,19 @@ import org.jspecify.annotations.Nullable;
 
 /// How data files are to be read. Start from [#labelled()] or [#unlabelled()] and change what differs.
 ///
-/// Columns left null have their usual names: the text is `text`, else `input` (with `instruction` beside it); the label is
+/// Columns left null have their usual names: the text is `text`, else `input` (with `instruction` beside it); the label
+/// is
 /// `output`, else `label`; the candidates are `category`.
 ///
 /// @param textColumn       the column of the text, or null for the usual names
 /// @param labelColumn      the column of the label, or null for the usual names
 /// @param candidatesColumn the column of the row's candidates, or null for the usual name
-/// @param labels           the label set, in order; a label that is a number is an index into it. Empty: taken from the class file, if any
-/// @param classFile        a file with one class name a line; null: `class.txt` or `classes.txt` beside a file that holds class indices
-/// @param labelRequired    whether every row must have a label, which must be among the row's candidates and the label set
+/// @param labels           the label set, in order; a label that is a number is an index into it. Empty: taken from the
+///                         class file, if any
+/// @param classFile        a file with one class name a line; null: `class.txt` or `classes.txt` beside a file that
+///                         holds class indices
+/// @param labelRequired    whether every row must have a label, which must be among the row's candidates and the label
+///                         set
 /// @param maxRows          more rows than this are an error
 public record DataOptions(
         @Nullable String textColumn,
@@ -38,7 +42,8 @@ public record DataOptions(
     public DataOptions {
         labels = List.copyOf(labels);
         if (labels.size() > MAX_CANDIDATES) {
-            throw new IllegalArgumentException("The label set has " + labels.size() + " labels, at most " + MAX_CANDIDATES);
+            throw new IllegalArgumentException("The label set has " + labels.size() + " labels, at most "
+                    + MAX_CANDIDATES);
         }
         if (maxRows < 1) {
             throw new IllegalArgumentException("maxRows is " + maxRows + ", at least 1 is needed");
@@ -69,7 +74,8 @@ public record DataOptions(
     /// The same with this class file.
     public DataOptions withClassFile(Path file) {
         return new DataOptions(
-                textColumn, labelColumn, candidatesColumn, labels, Objects.requireNonNull(file), labelRequired, maxRows);
+                textColumn, labelColumn, candidatesColumn, labels, Objects.requireNonNull(file), labelRequired,
+                maxRows);
     }
 
     /// The same with this limit.

@@ -18,7 +18,8 @@ import java.util.Set;
 import java.util.zip.GZIPInputStream;
 import org.jspecify.annotations.Nullable;
 
-/// Reads examples one by one, so that a file may be larger than memory. A bad row comes as a [DataRow] with an error and does not
+/// Reads examples one by one, so that a file may be larger than memory. A bad row comes as a [DataRow] with an error
+/// and does not
 /// end the reading; whoever wants to stop at the first calls [DataRow#orThrow()].
 ///
 /// ```java
@@ -29,7 +30,8 @@ import org.jspecify.annotations.Nullable;
 /// }
 /// ```
 ///
-/// Files that cannot be used at all (no such column, no class file, not Parquet) are refused by `open` with a [DataException].
+/// Files that cannot be used at all (no such column, no class file, not Parquet) are refused by `open` with a
+/// [DataException].
 /// Not for use by several threads.
 public final class DataReader implements Iterator<DataRow>, Closeable {
 
@@ -60,7 +62,8 @@ public final class DataReader implements Iterator<DataRow>, Closeable {
         String source = file.toString();
         DataFormat format = DataFormat.ofName(String.valueOf(file.getFileName()))
                 .orElseThrow(() -> new DataException(
-                        source, 0, null, "the file name does not say the format; it must end with " + DataFormat.EXTENSIONS));
+                        source, 0, null, "the file name does not say the format; it must end with "
+                        + DataFormat.EXTENSIONS));
         if (!Files.isRegularFile(file)) {
             throw new DataException(source, 0, null, "there is no such file");
         }
@@ -78,7 +81,8 @@ public final class DataReader implements Iterator<DataRow>, Closeable {
     /// Reads text from a stream, which the reader closes. [DataFormat#PARQUET] needs a file.
     ///
     /// @param name what messages call the stream
-    public static DataReader open(InputStream in, String name, DataFormat format, DataOptions options) throws IOException {
+    public static DataReader open(InputStream in, String name, DataFormat format, DataOptions options)
+            throws IOException {
         if (format == DataFormat.PARQUET) {
             throw new IllegalArgumentException("Parquet can be read from a file only");
         }
@@ -91,15 +95,18 @@ public final class DataReader implements Iterator<DataRow>, Closeable {
     /// @throws DataException when a name stands there twice or there are more than [DataOptions#MAX_CANDIDATES]
     public static List<String> readClassFile(Path file) throws IOException {
         Set<String> names = new LinkedHashSet<>();
-        try (Utf8Lines lines = new Utf8Lines(Files.newInputStream(file), file.toString(), DataOptions.MAX_LABEL_LENGTH * 4)) {
+        int maxLineBytes = DataOptions.MAX_LABEL_LENGTH * 4;
+        try (Utf8Lines lines = new Utf8Lines(Files.newInputStream(file), file.toString(), maxLineBytes)) {
             for (String line = lines.next(); line != null; line = lines.next()) {
                 String name = line.strip();
                 if (!name.isEmpty() && !names.add(name)) {
-                    throw new DataException(file.toString(), lines.number(), null, "the class \"" + name + "\" stands here twice");
+                    throw new DataException(file.toString(), lines.number(), null, "the class \"" + name
+                            + "\" stands here twice");
                 }
                 if (names.size() > DataOptions.MAX_CANDIDATES) {
                     throw new DataException(
-                            file.toString(), lines.number(), null, "more than " + DataOptions.MAX_CANDIDATES + " classes");
+                            file.toString(), lines.number(), null, "more than " + DataOptions.MAX_CANDIDATES
+                            + " classes");
                 }
             }
         }
@@ -162,7 +169,8 @@ public final class DataReader implements Iterator<DataRow>, Closeable {
         }
     }
 
-    private static RowSource text(InputStream in, String source, DataFormat format, DataOptions options) throws IOException {
+    private static RowSource text(InputStream in, String source, DataFormat format, DataOptions options)
+            throws IOException {
         Utf8Lines lines = new Utf8Lines(in, source, DataOptions.MAX_LINE_BYTES);
         if (format == DataFormat.JSONL) {
             return new JsonLines(lines, source);

@@ -2,7 +2,8 @@ package dev.fenlei.lora.data;
 
 import org.jspecify.annotations.Nullable;
 
-/// What one row of a data file gave: an example, or the reason why it cannot be used. Exactly one of the two is present.
+/// What one row of a data file gave: an example, or the reason why it cannot be used. Exactly one of the two is
+/// present.
 ///
 /// @param line    the row's first line, counted from 1 (for Parquet the row number)
 /// @param example the example, when the row is good

@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
 /// @param train      never empty
 /// @param validation empty when the directory has no `valid.*` or `dev.*`; see [#withValidation]
 /// @param test       empty when the directory has no `test.*`
-/// @param labels     the fixed label set: of the options, the class file or the Parquet file, else every label and candidate seen,
+/// @param labels     the fixed label set: of the options, the class file or the Parquet file, else every label and
+///                   candidate seen,
 ///                   ordered by code point
 public record DataSet(
         Path source, List<Example> train, List<Example> validation, List<Example> test, List<String> labels) {
@@ -33,7 +34,8 @@ public record DataSet(
         labels = List.copyOf(labels);
     }
 
-    /// Opens a directory that holds `train.*` and optionally `test.*` and `valid.*` (or `dev.*`), or one file, which is then all
+    /// Opens a directory that holds `train.*` and optionally `test.*` and `valid.*` (or `dev.*`), or one file, which is
+    /// then all
     /// training data.
     ///
     /// @throws DataException at the first bad row, when a file is empty, missing or there twice
@@ -46,7 +48,8 @@ public record DataSet(
         Path train = find(fileOrDirectory, "train");
         if (train == null) {
             throw new DataException(
-                    fileOrDirectory.toString(), 0, null, "the directory has no train.* file; train" + DataFormat.EXTENSIONS);
+                    fileOrDirectory.toString(), 0, null, "the directory has no file train with "
+                    + DataFormat.EXTENSIONS);
         }
         Path valid = find(fileOrDirectory, "valid");
         if (valid == null) {
@@ -76,12 +79,14 @@ public record DataSet(
         }
         Path test = find(fileOrDirectory, "test");
         if (test == null) {
-            throw new DataException(fileOrDirectory.toString(), 0, null, "the directory has no test.* file to evaluate on");
+            throw new DataException(fileOrDirectory.toString(), 0, null,
+                    "the directory has no test.* file to evaluate on");
         }
         return test;
     }
 
-    /// This data set if it has validation data, else one whose validation data is a stratified part of the training data.
+    /// This data set if it has validation data, else one whose validation data is a stratified part of the training
+    /// data.
     ///
     /// @param fraction of the training data, between 0 and 1
     public DataSet withValidation(double fraction, long seed) {
@@ -113,7 +118,8 @@ public record DataSet(
         }
         if (found.size() > 1) {
             throw new DataException(
-                    directory.toString(), 0, null, "only one " + stem + ".* file may be in it, not " + found.size() + ": " + found);
+                    directory.toString(), 0, null, "only one " + stem + ".* file may be in it, not " + found.size()
+                    + ": " + found);
         }
         return found.isEmpty() ? null : found.getFirst();
     }

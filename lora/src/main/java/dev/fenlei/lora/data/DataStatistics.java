@@ -66,6 +66,7 @@ public record DataStatistics(
                 conflicting += Objects.equals(first.label(), example.label()) ? 0 : 1;
             }
         }
-        return new DataStatistics(examples.size(), classCounts, unlabelled, Lengths.of(lengths), duplicates, conflicting);
+        return new DataStatistics(examples.size(), classCounts, unlabelled, Lengths.of(lengths), duplicates,
+                conflicting);
     }
 }

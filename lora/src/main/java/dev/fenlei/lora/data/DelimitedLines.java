@@ -9,7 +9,8 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/// CSV or TSV (RFC 4180 quoting) under a header line. The lines of a row are gathered here and parsed one row at a time, so that
+/// CSV or TSV (RFC 4180 quoting) under a header line. The lines of a row are gathered here and parsed one row at a
+/// time, so that
 /// a bad row is one bad row and not the end of the file. Empty lines are skipped.
 final class DelimitedLines implements RowSource {
 
@@ -102,7 +103,8 @@ final class DelimitedLines implements RowSource {
         return row.toString();
     }
 
-    /// Whether a quoted field is still open at the end of the line. Only a quote at the start of a field opens one; a doubled
+    /// Whether a quoted field is still open at the end of the line. Only a quote at the start of a field opens one; a
+    /// doubled
     /// quote closes and opens again, which comes out right.
     private boolean endsInsideQuotes(String line, boolean inside) {
         boolean fieldStart = !inside;

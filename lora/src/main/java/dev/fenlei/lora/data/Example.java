@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
 /// @param text       the text, never blank
 /// @param candidates the labels offered for this text, without repeats; empty when the row names none
 /// @param label      the right answer, when known
-/// @param line       where it was read: the first line of the row, counted from 1 (for Parquet the row number); 0 when unknown
+/// @param line       where it was read: the first line of the row, counted from 1 (for Parquet the row number); 0 when
+///                   unknown
 public record Example(@Nullable String id, String text, List<String> candidates, @Nullable String label, long line) {
 
     public Example {

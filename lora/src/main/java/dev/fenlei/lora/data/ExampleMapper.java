@@ -20,7 +20,8 @@ final class ExampleMapper {
     private static final List<String> LABELS = List.of("output", "label");
     private static final String CANDIDATES = "category";
 
-    /// The prompt of the original Fudan recipe, as an instruction triple's `input`. The last mark counts, as the text may contain one.
+    /// The prompt of the original Fudan recipe, as an instruction triple's `input`. The last mark counts, as the text
+    /// may contain one.
     private static final Pattern PROMPT =
             Pattern.compile("\\s*文本[:：](.*)[,，]\\s*(?:类型选型|类别选项|类型选项)[:：](.*)", Pattern.DOTALL);
 
@@ -93,7 +94,8 @@ final class ExampleMapper {
         }
         if (label.length() > DataOptions.MAX_LABEL_LENGTH) {
             throw error(
-                    row, column, "the label has " + label.length() + " characters, at most " + DataOptions.MAX_LABEL_LENGTH);
+                    row, column, "the label has " + label.length() + " characters, at most "
+                    + DataOptions.MAX_LABEL_LENGTH);
         }
         if (!labels.isEmpty() && !labelSet.contains(label)) {
             label = named(row, column, label);
@@ -136,7 +138,8 @@ final class ExampleMapper {
                 };
         if (candidates.size() > DataOptions.MAX_CANDIDATES) {
             throw error(
-                    row, column, candidates.size() + " candidates, at most " + DataOptions.MAX_CANDIDATES + " are possible");
+                    row, column, candidates.size() + " candidates, at most " + DataOptions.MAX_CANDIDATES
+                    + " are possible");
         }
         for (String candidate : candidates) {
             if (candidate.length() > DataOptions.MAX_LABEL_LENGTH) {

@@ -45,7 +45,8 @@ final class ParquetRows implements RowSource {
                     .filter(wanted::contains)
                     .toList();
             if (columns.isEmpty()) {
-                throw new DataException(source, 0, null, "has none of the columns " + wanted + "; name the text column");
+                throw new DataException(source, 0, null, "has none of the columns " + wanted
+                        + "; name the text column");
             }
             rows = file.buildRowReader()
                     .projection(ColumnProjection.columns(columns.toArray(String[]::new)))
@@ -136,7 +137,7 @@ final class ParquetRows implements RowSource {
                             null,
                             "cannot be read (" + e.getMessage() + "); it is packed with " + codec
                                     + ", which needs that codec's jar on the class path (for SNAPPY"
-                                    + " org.xerial.snappy:snappy-java); or write it with compression \"gzip\" or \"none\"",
+                                    + " org.xerial.snappy:snappy-java); or write it with gzip or without compression",
                             e);
                 }
             }

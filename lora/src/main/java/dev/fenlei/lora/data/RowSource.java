@@ -19,7 +19,8 @@ interface RowSource extends Closeable {
         return List.of();
     }
 
-    /// The fields of one row. A value is a `String`, a `List<String>`, or an [Unusable]; absent and null fields are left out.
+    /// The fields of one row. A value is a `String`, a `List<String>`, or an [Unusable]; absent and null fields are
+    /// left out.
     record Fields(long line, Map<String, Object> values) {}
 
     /// A value that is neither text nor a list of texts; an error only if the field is needed.

@@ -10,9 +10,11 @@ import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
 
-/// A split in which every label keeps its share. The same examples, fraction and seed give the same split on every machine.
+/// A split in which every label keeps its share. The same examples, fraction and seed give the same split on every
+/// machine.
 ///
-/// Of each label at least one example is kept. Parts of examples are given to the labels with the largest remainders, so that the
+/// Of each label at least one example is kept. Parts of examples are given to the labels with the largest remainders,
+/// so that the
 /// whole comes as close to the fraction as this allows. Both parts stay in the order of the data.
 ///
 /// @param kept the larger part, to train on
@@ -29,7 +31,8 @@ public record StratifiedSplit(List<Example> kept, List<Example> held) {
     /// @param fraction the share to hold out, between 0 and 1
     public static StratifiedSplit of(List<Example> examples, double fraction, long seed) {
         if (!(fraction >= 0 && fraction < 1)) {
-            throw new IllegalArgumentException("The fraction to hold out must be at least 0 and below 1, not " + fraction);
+            throw new IllegalArgumentException("The fraction to hold out must be at least 0 and below 1, not "
+                    + fraction);
         }
         Map<String, List<Integer>> rowsByLabel = new TreeMap<>();
         for (int i = 0; i < examples.size(); i++) {

@@ -11,7 +11,8 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/// Lines of strict UTF-8, ended by LF or CRLF. A byte order mark before the first is dropped. Unlike `BufferedReader` it bounds
+/// Lines of strict UTF-8, ended by LF or CRLF. A byte order mark before the first is dropped. Unlike `BufferedReader`
+/// it bounds
 /// the length of a line, knows the line's number, and can go on after a line that is not UTF-8.
 final class Utf8Lines implements Closeable {
 

@@ -11,7 +11,8 @@ import java.util.List;
 /// @param brier           mean over rows of the sum over classes of `(p − onehot)²`, from 0 to 2 (Brier 1950)
 /// @param ece             expected calibration error over [#BINS] equal bins (Guo et al. 2017)
 /// @param bins            the reliability diagram behind it, by rising confidence
-/// @param rocAuc          `[classes]`: area under the ROC curve of each class against the rest, ties half; NaN where a class has no
+/// @param rocAuc          `[classes]`: area under the ROC curve of each class against the rest, ties half; NaN where a
+///                        class has no
 ///                        or only positives
 /// @param rocAucMacro     their plain mean; NaN when one of them is undefined
 public record Calibration(
@@ -79,11 +80,13 @@ public record Calibration(
 
     static void check(double[][] rows, int[] truth) {
         if (rows.length == 0 || rows.length != truth.length) {
-            throw new IllegalArgumentException(rows.length + " rows of probabilities but " + truth.length + " true classes");
+            throw new IllegalArgumentException(rows.length + " rows of probabilities but " + truth.length
+                    + " true classes");
         }
         for (int row = 0; row < rows.length; row++) {
             if (rows[row].length != rows[0].length || truth[row] < 0 || truth[row] >= rows[row].length) {
-                throw new IllegalArgumentException("Row " + row + " has " + rows[row].length + " classes and the true class "
+                throw new IllegalArgumentException("Row " + row + " has " + rows[row].length
+                        + " classes and the true class "
                         + truth[row] + ", row 0 has " + rows[0].length + " classes");
             }
         }
@@ -98,7 +101,8 @@ public record Calibration(
         return sum;
     }
 
-    /// The share of (positive, negative) pairs in which the positive scores higher, ties half: Mann-Whitney's U from ranks.
+    /// The share of (positive, negative) pairs in which the positive scores higher, ties half: Mann-Whitney's U from
+    /// ranks.
     private static double rocAuc(double[][] probabilities, int[] truth, int positive) {
         Integer[] order = new Integer[truth.length];
         Arrays.setAll(order, i -> i);

@@ -5,7 +5,8 @@ import dev.fenlei.lora.evaluate.ConfusionPicture.Captions;
 import java.util.Arrays;
 import java.util.List;
 
-/// Where everything of the picture stands. Widths of texts are estimated from [DisplayWidth], because an SVG is laid out without
+/// Where everything of the picture stands. Widths of texts are estimated from [DisplayWidth], because an SVG is laid
+/// out without
 /// knowing the fonts it will be shown with; the same layout serves the PNG.
 final class ConfusionLayout {
 
@@ -25,7 +26,9 @@ final class ConfusionLayout {
     private static final int FAINT = 0xB0B8C0;
     private static final int FRAME = 0xC8D0D8;
     /// From nothing to all of the row, evenly spaced; readable in grey and by the colour-blind (ColorBrewer's Blues).
-    private static final int[] RAMP = {0xF7FBFF, 0xDEEBF7, 0xC6DBEF, 0x9ECAE1, 0x6BAED6, 0x4292C6, 0x2171B5, 0x08519C, 0x08306B};
+    private static final int[] RAMP = {
+        0xF7FBFF, 0xDEEBF7, 0xC6DBEF, 0x9ECAE1, 0x6BAED6, 0x4292C6, 0x2171B5, 0x08519C, 0x08306B
+    };
 
     private final ConfusionMatrix matrix;
     private final Captions captions;
@@ -51,7 +54,8 @@ final class ConfusionLayout {
         int classes = ticks.size();
         cell = Math.clamp(760.0 / classes, 24, 64);
         tickSize = Math.clamp(cell * 0.45, 10, 14);
-        int digits = Integer.toString(Arrays.stream(matrix.counts()).flatMapToInt(Arrays::stream).max().orElse(0)).length();
+        int largest = Arrays.stream(matrix.counts()).flatMapToInt(Arrays::stream).max().orElse(0);
+        int digits = Integer.toString(largest).length();
         countSize = Math.min(14, cell * 0.85 / (0.6 * Math.max(2, digits)));
         double widest = this.ticks.stream().mapToDouble(tick -> textWidth(tick, tickSize)).max().orElse(0);
         slanted = widest > cell - 4;

@@ -20,12 +20,14 @@ public record ConfusionMatrix(
     ///
     /// @param labels      the label set, without repeats
     /// @param truth       `[rows]`: the true labels, all of the set
-    /// @param predictions `[rows]`: the answers; null and texts outside the set are invalid answers, never a class of their own
+    /// @param predictions `[rows]`: the answers; null and texts outside the set are invalid answers, never a class of
+    ///                    their own
     /// @throws IllegalArgumentException when there are no rows, the lengths differ, or a true label is not in the set
     public static ConfusionMatrix of(
             List<String> labels, List<String> truth, List<? extends @Nullable String> predictions) {
         if (truth.size() != predictions.size()) {
-            throw new IllegalArgumentException(truth.size() + " true labels but " + predictions.size() + " predictions");
+            throw new IllegalArgumentException(truth.size() + " true labels but " + predictions.size()
+                    + " predictions");
         }
         if (truth.isEmpty()) {
             throw new IllegalArgumentException("There is nothing to evaluate: no rows");
@@ -38,7 +40,8 @@ public record ConfusionMatrix(
             Integer row = index.get(truth.get(i));
             if (row == null) {
                 throw new IllegalArgumentException(
-                        "The true label \"" + truth.get(i) + "\" of row " + (i + 1) + " is not in the label set " + labels);
+                        "The true label \"" + truth.get(i) + "\" of row " + (i + 1) + " is not in the label set "
+                        + labels);
             }
             String prediction = predictions.get(i);
             Integer column = prediction == null ? null : index.get(prediction);

@@ -79,7 +79,8 @@ public final class ConfusionPicture {
         AtomicFile.write(file, out -> out.write(bytes));
     }
 
-    /// Writes the picture as PNG. Where no font has the Chinese characters the words are English, and labels that cannot be shown
+    /// Writes the picture as PNG. Where no font has the Chinese characters the words are English, and labels that
+    /// cannot be shown
     /// are numbers in the order of the label set; this is logged once.
     ///
     /// @param fontFile a TrueType or OpenType font to draw with; null to look for one among the system's
@@ -98,7 +99,8 @@ public final class ConfusionPicture {
                 }
             });
         } catch (LinkageError | InternalError e) {
-            throw new IOException("This JVM cannot draw text, so " + file + " is not written (are libfreetype and fontconfig"
+            throw new IOException("This JVM cannot draw text, so " + file
+                    + " is not written (are libfreetype and fontconfig"
                     + " installed?): " + e.getMessage(), e);
         }
     }

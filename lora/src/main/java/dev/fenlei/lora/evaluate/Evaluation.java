@@ -26,7 +26,8 @@ public record Evaluation(Metrics metrics, @Nullable Calibration calibration, Opt
 
     /// Judges predictions.
     ///
-    /// Probabilities are spread over the whole label set; labels that were no candidates of a row have none. Rows without
+    /// Probabilities are spread over the whole label set; labels that were no candidates of a row have none. Rows
+    /// without
     /// probabilities, or without one for their true label, are left out of the calibration.
     ///
     /// @param labels      the fixed label set, in the order of all tables
@@ -42,7 +43,8 @@ public record Evaluation(Metrics metrics, @Nullable Calibration calibration, Opt
             String label = prediction.label();
             if (label == null) {
                 throw new IllegalArgumentException(
-                        "A row has no label, so it cannot be evaluated: " + DisplayWidth.shorten(prediction.text(), 60));
+                        "A row has no label, so it cannot be evaluated: "
+                        + DisplayWidth.shorten(prediction.text(), 60));
             }
             truth.add(label);
             answers.add(prediction.prediction());

@@ -39,7 +39,8 @@ public final class EvaluationTable {
                 metrics.accuracy(), metrics.confusion().correct(), total, metrics.cohenKappa(), metrics.matthews()));
         Calibration calibration = evaluation.calibration();
         if (calibration != null) {
-            table.append(String.format(Locale.ROOT, "log loss %.4f, brier %.4f, ECE %.4f, ROC AUC %.4f, best temperature %.3f\n",
+            table.append(String.format(Locale.ROOT,
+                    "log loss %.4f, brier %.4f, ECE %.4f, ROC AUC %.4f, best temperature %.3f\n",
                     calibration.logLoss(),
                     calibration.brier(),
                     calibration.ece(),
@@ -66,9 +67,12 @@ public final class EvaluationTable {
         String shown = confusion.invalid().entrySet().stream()
                 .sorted(Map.Entry.<String, Integer>comparingByValue().reversed())
                 .limit(SHOWN_ANSWERS)
-                .map(entry -> (entry.getKey().isEmpty() ? "nothing" : "\"" + DisplayWidth.shorten(entry.getKey(), 24) + "\"")
-                        + " × " + entry.getValue())
+                .map(entry -> quoted(entry.getKey()) + " × " + entry.getValue())
                 .collect(Collectors.joining(", "));
         return shown + (confusion.invalid().size() > SHOWN_ANSWERS ? ", …" : "");
+    }
+
+    private static String quoted(String answer) {
+        return answer.isEmpty() ? "nothing" : "\"" + DisplayWidth.shorten(answer, 24) + "\"";
     }
 }

@@ -15,7 +15,8 @@ import org.jspecify.annotations.Nullable;
 /// @param micro       over the pooled decisions; recall equals accuracy, precision leaves invalid answers out
 /// @param weighted    means weighted by support
 /// @param cohenKappa  agreement beyond chance (Cohen 1960); NaN when chance agrees always
-/// @param matthews    Matthews' correlation coefficient for many classes (Gorodkin 2004), each invalid answer a column of its own
+/// @param matthews    Matthews' correlation coefficient for many classes (Gorodkin 2004), each invalid answer a column
+///                    of its own
 ///                    as in scikit-learn; 0 when one side is constant
 public record Metrics(
         ConfusionMatrix confusion,
@@ -32,7 +33,8 @@ public record Metrics(
 
         /// From counts: hits, all that were predicted, all that were true. A fraction without a denominator is 0.
         private static Score of(int hits, int predicted, int support) {
-            return new Score(ratio(hits, predicted), ratio(hits, support), ratio(2.0 * hits, (double) predicted + support));
+            return new Score(ratio(hits, predicted), ratio(hits, support),
+                    ratio(2.0 * hits, (double) predicted + support));
         }
     }
 

@@ -15,7 +15,8 @@ import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/// Finds a font that has Chinese characters. Java draws characters that a font lacks as boxes without a word, so a font is asked
+/// Finds a font that has Chinese characters. Java draws characters that a font lacks as boxes without a word, so a font
+/// is asked
 /// before it is used.
 final class PictureFont {
 
@@ -32,7 +33,8 @@ final class PictureFont {
         return FAMILIES.stream().map(family -> quote + family + quote).toList();
     }
 
-    /// The font to draw with: the given file, else the best of the system that can show the whole sample, else plain sans-serif.
+    /// The font to draw with: the given file, else the best of the system that can show the whole sample, else plain
+    /// sans-serif.
     ///
     /// @param latin what any font must be able to show
     /// @throws IOException when the file is not a font, or one without Latin letters and digits

@@ -17,7 +17,8 @@ final class SvgCanvas implements Canvas {
 
     @Override
     public void rectangle(double x, double y, double width, double height, int colour, @Nullable String note) {
-        append("<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"#%06x\"", x, y, width, height, colour);
+        append("<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"#%06x\"", x, y, width, height,
+                colour);
         if (note == null) {
             append("/>%n");
         } else {

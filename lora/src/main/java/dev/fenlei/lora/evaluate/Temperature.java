@@ -1,6 +1,7 @@
 package dev.fenlei.lora.evaluate;
 
-/// Temperature scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks"): one number that makes probabilities honest
+/// Temperature scaling (Guo et al. 2017, "On Calibration of Modern Neural Networks"): one number that makes
+/// probabilities honest
 /// without changing any decision.
 public final class Temperature {
 
@@ -17,7 +18,8 @@ public final class Temperature {
     /// The temperature T that minimises the mean of `−ln softmax(logits / T)[true]`. The loss is convex in 1/T, so its
     /// derivative `E_p[z] − z[true]` is bisected.
     ///
-    /// @param logits `[rows][classes]`, or logarithms of probabilities, which give the same; −∞ for classes that were no candidates
+    /// @param logits `[rows][classes]`, or logarithms of probabilities, which give the same; −∞ for classes that were
+    ///               no candidates
     /// @param truth  `[rows]`: the true classes, none with a logit of −∞
     /// @return a temperature in [MIN, MAX]
     public static double fit(double[][] logits, int[] truth) {

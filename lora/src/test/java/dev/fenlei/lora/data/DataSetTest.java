@@ -26,7 +26,8 @@ class DataSetTest {
     @Test
     void opensADirectory() throws IOException {
         Files.writeString(directory.resolve("train.csv"), "text,label\na,体育\nb,art\n");
-        Files.writeString(directory.resolve("dev.jsonl"), "{\"text\":\"c\",\"category\":[\"law\",\"art\"],\"label\":\"art\"}\n");
+        Files.writeString(directory.resolve("dev.jsonl"),
+                "{\"text\":\"c\",\"category\":[\"law\",\"art\"],\"label\":\"art\"}\n");
         Files.writeString(directory.resolve("test.tsv"), "text\tlabel\nd\tart\n");
         Files.writeString(directory.resolve("train.md"), "no data");
         DataSet data = DataSet.open(directory, LABELLED);
@@ -42,7 +43,7 @@ class DataSetTest {
     void refusesDirectoriesThatDoNotSayWhatToTrainOn() throws IOException {
         assertThatExceptionOfType(DataException.class)
                 .isThrownBy(() -> DataSet.open(directory, LABELLED))
-                .withMessageContaining("no train.* file");
+                .withMessageContaining("has no file train with .jsonl");
         assertThatExceptionOfType(DataException.class)
                 .isThrownBy(() -> DataSet.testFile(directory))
                 .withMessageContaining("no test.* file");
@@ -58,7 +59,8 @@ class DataSetTest {
     void splitsWithEveryLabelsShare() {
         List<Example> examples = new ArrayList<>();
         for (int i = 0; i < 100; i++) {
-            examples.add(Example.of("text " + i, List.of(), i < 70 ? "much" : i < 98 ? "some" : i < 99 ? "one" : "other"));
+            examples.add(Example.of("text " + i, List.of(), i < 70 ? "much" : i < 98 ? "some" : i < 99 ? "one"
+                    : "other"));
         }
         StratifiedSplit split = StratifiedSplit.of(examples, 0.1, 42);
         assertThat(split.held()).hasSize(10);

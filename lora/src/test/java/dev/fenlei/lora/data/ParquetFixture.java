@@ -14,7 +14,8 @@ import java.util.Map;
 import java.util.zip.GZIPOutputStream;
 import org.jspecify.annotations.Nullable;
 
-/// The smallest writer of Parquet that tests need: one row group, one plain page a column, all columns optional. The format is that
+/// The smallest writer of Parquet that tests need: one row group, one plain page a column, all columns optional. The
+/// format is that
 /// of parquet-format's `parquet.thrift` in Thrift's compact encoding.
 final class ParquetFixture {
 

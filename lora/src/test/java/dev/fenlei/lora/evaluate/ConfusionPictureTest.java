@@ -70,7 +70,8 @@ class ConfusionPictureTest {
     @ValueSource(strings = {"体育", "Law", "\uE123"})
     void drawsNoCharacterThatTheFontLacks(String label) throws IOException {
         ConfusionPicture picture = new ConfusionPicture(matrix(List.of("Economy", label)));
-        for (Font font : List.of(new Font(Font.SANS_SERIF, Font.PLAIN, 1), PictureFont.choose(null, "预测" + label, "a"))) {
+        for (Font font : List.of(new Font(Font.SANS_SERIF, Font.PLAIN, 1),
+                PictureFont.choose(null, "预测" + label, "a"))) {
             List<String> texts = new ArrayList<>();
             picture.layout(font, null).draw(new Canvas() {
                 @Override
