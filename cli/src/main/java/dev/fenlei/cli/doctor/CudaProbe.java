@@ -119,7 +119,8 @@ public final class CudaProbe {
         throw new UnavailableException(function + " failed with status " + status + ": " + words);
     }
 
-    private static int call(MemorySegment library, String function, List<? extends MemoryLayout> parameters, Object... arguments)
+    private static int call(MemorySegment library, String function, List<? extends MemoryLayout> parameters,
+            Object... arguments)
             throws UnavailableException {
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment address = callAddress("dlsym", library, arena.allocateFrom(function));
