@@ -81,7 +81,8 @@ final class ConfigFile implements IDefaultValueProvider {
     }
 
     /// Where `argument` got its value from: `train.yaml, line 3, key 'lr'`; null when not from this file.
-    @Nullable String origin(@Nullable ArgSpec argument) {
+    @Nullable
+    String origin(@Nullable ArgSpec argument) {
         Entry entry = argument instanceof OptionSpec ? entries.get(argument) : null;
         return entry == null ? null : file + ", line " + entry.line() + ", key '" + entry.key() + "'";
     }

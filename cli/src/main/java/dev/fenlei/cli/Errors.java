@@ -61,8 +61,9 @@ final class Errors {
             case OutOfMemoryError e -> "not enough memory (" + e.getMessage() + "); the heap may grow to "
                     + (Runtime.getRuntime().maxMemory() >> 20) + " MiB. Give it more, for example "
                     + "'java -Xmx8g -jar fenlei.jar ...', or use a smaller batch or model";
-            default -> "internal error: " + described(cause) + ". This is a defect of Fenlei; please report it with the "
-                    + "stack trace that --verbose shows";
+            default ->
+                "internal error: " + described(cause) + ". This is a defect of Fenlei; please report it with the "
+                        + "stack trace that --verbose shows";
         };
     }
 

@@ -16,7 +16,6 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
-import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /// The command line. Results go to standard output, what is meant for a person to standard error; exit statuses are
@@ -114,7 +113,8 @@ public final class Fenlei {
         CommandLine command = thrown.getCommandLine();
         PrintWriter err = command.getErr();
         String origin = config == null ? null : config.origin(thrown.getArgSpec());
-        err.println("fenlei: " + thrown.getMessage() + (origin == null ? "" : " (unless given as an option, it comes from " + origin + ")"));
+        err.println("fenlei: " + thrown.getMessage()
+                + (origin == null ? "" : " (unless given as an option, it comes from " + origin + ")"));
         UnmatchedArgumentException.printSuggestions(thrown, err);
         err.println("Try '" + command.getCommandSpec().qualifiedName() + " --help'.");
         err.flush();

@@ -49,7 +49,8 @@ public final class Posix {
         }
     }
 
-    private static int call(String function, ValueLayout.OfInt result, List<ValueLayout> parameters, Object... arguments) {
+    private static int call(String function, ValueLayout.OfInt result, List<ValueLayout> parameters,
+            Object... arguments) {
         FunctionDescriptor descriptor = FunctionDescriptor.of(result, parameters.toArray(ValueLayout[]::new));
         MethodHandle handle = LINKER.downcallHandle(LINKER.defaultLookup().findOrThrow(function), descriptor);
         try {

@@ -109,7 +109,8 @@ class ConfigFileTest {
 
     @Test
     void whatIsNotYamlOrNotAMapIsRefused() {
-        assertThatThrownBy(() -> parse("a: [1\n")).isInstanceOf(UserErrorException.class).hasMessageContaining("run.yaml");
+        assertThatThrownBy(() -> parse("a: [1\n")).isInstanceOf(UserErrorException.class)
+                .hasMessageContaining("run.yaml");
         assertThatThrownBy(() -> parse("lr: 1\nlr: 2\n")).isInstanceOf(UserErrorException.class);
         assertThatThrownBy(() -> parse("- 1\n")).isInstanceOf(UserErrorException.class).hasMessageContaining("line 1");
         assertThatThrownBy(() -> parse("target-modules: [[a]]\n")).isInstanceOf(UserErrorException.class);

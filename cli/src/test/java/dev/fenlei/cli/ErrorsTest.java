@@ -60,6 +60,7 @@ class ErrorsTest {
 
     @Test
     void aDefectSaysSo() {
-        assertThat(Errors.message(new IllegalStateException("queue"))).contains("IllegalStateException: queue", "defect");
+        assertThat(Errors.message(new IllegalStateException("queue"))).contains("IllegalStateException: queue",
+                "defect");
     }
 }

@@ -38,7 +38,8 @@ class InterruptionTest {
         order.add("command ends");
         interruption.finish();
         signal.join();
-        assertThat(order).containsExactlyInAnyOrder("last registered", "first registered", "command ends", "process ends")
+        assertThat(order)
+                .containsExactlyInAnyOrder("last registered", "first registered", "command ends", "process ends")
                 .endsWith("process ends");
     }
 

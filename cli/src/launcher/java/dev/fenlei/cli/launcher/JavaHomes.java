@@ -81,7 +81,8 @@ final class JavaHomes {
         Map<Path, String> places = new LinkedHashMap<>();
         if (Launcher.isWindows()) {
             String programs = environment.getOrDefault("ProgramFiles", "C:\\Program Files");
-            for (String vendor : List.of("Java", "Eclipse Adoptium", "Microsoft", "Zulu", "Amazon Corretto", "BellSoft")) {
+            for (String vendor : List.of("Java", "Eclipse Adoptium", "Microsoft", "Zulu", "Amazon Corretto",
+                    "BellSoft")) {
                 places.put(Paths.get(programs, vendor), "");
             }
         } else {

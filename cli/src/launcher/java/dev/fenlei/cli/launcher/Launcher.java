@@ -37,7 +37,8 @@ public final class Launcher {
             return;
         }
         JavaHomes homes = new JavaHomes(
-                System.getenv(), Paths.get(System.getProperty("java.home")), Paths.get(System.getProperty("user.home")));
+                System.getenv(), Paths.get(System.getProperty("java.home")),
+                Paths.get(System.getProperty("user.home")));
         Optional<Path> home;
         try {
             home = homes.find();
@@ -47,8 +48,10 @@ public final class Launcher {
         }
         if (home.isEmpty()) {
             fail("Fenlei needs a JDK " + JavaHomes.MINIMUM_VERSION + " or newer and this is Java "
-                    + Runtime.version().feature() + ". Looked in: " + homes.description() + ". Install one (for example "
-                    + "Eclipse Temurin " + JavaHomes.MINIMUM_VERSION + " from adoptium.net) or set FENLEI_JAVA_HOME to it");
+                    + Runtime.version().feature() + ". Looked in: " + homes.description()
+                    + ". Install one (for example "
+                    + "Eclipse Temurin " + JavaHomes.MINIMUM_VERSION
+                    + " from adoptium.net) or set FENLEI_JAVA_HOME to it");
         }
         String java = JavaHomes.javaCommand(home.get()).toString();
         if (recent) {

@@ -10,6 +10,7 @@ import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -101,9 +102,14 @@ public final class CudaProbe {
         if (LINKER.defaultLookup().find("dlopen").isEmpty()) {
             throw new UnavailableException("CUDA is looked for on Linux only");
         }
-        MemorySegment handle = callAddress("dlopen", arena.allocateFrom(library), RTLD_NOW);
+        // The linker forgets its last error at the next call of any of its functions, and looking one up is such a call:
+        // so both are looked up first, and dlerror is called once so that nothing remains to be prepared.
+        MethodHandle open = linkerFunction("dlopen", ADDRESS, JAVA_INT);
+        MethodHandle error = linkerFunction("dlerror");
+        callAddress(error);
+        MemorySegment handle = callAddress(open, arena.allocateFrom(library), RTLD_NOW);
         if (handle.address() == 0) {
-            throw new UnavailableException(string(callAddress("dlerror")));
+            throw new UnavailableException(string(callAddress(error)));
         }
         return handle;
     }
@@ -119,10 +125,12 @@ public final class CudaProbe {
         throw new UnavailableException(function + " failed with status " + status + ": " + words);
     }
 
-    private static int call(MemorySegment library, String function, List<? extends MemoryLayout> parameters, Object... arguments)
+    private static int call(MemorySegment library, String function, List<? extends MemoryLayout> parameters,
+            Object... arguments)
             throws UnavailableException {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment address = callAddress("dlsym", library, arena.allocateFrom(function));
+            MemorySegment address = callAddress(linkerFunction("dlsym", ADDRESS, ADDRESS), library,
+                    arena.allocateFrom(function));
             if (address.address() == 0) {
                 throw new UnavailableException("the driver has no function " + function + "; it is too old");
             }
@@ -135,18 +143,17 @@ public final class CudaProbe {
         }
     }
 
-    /// Calls a function of the dynamic linker.
-    private static MemorySegment callAddress(String function, Object... arguments) throws UnavailableException {
-        MemoryLayout[] parameters = new MemoryLayout[arguments.length];
-        for (int i = 0; i < parameters.length; i++) {
-            parameters[i] = arguments[i] instanceof Integer ? JAVA_INT : ADDRESS;
-        }
-        var handle = LINKER.downcallHandle(
-                LINKER.defaultLookup().findOrThrow(function), FunctionDescriptor.of(ADDRESS, parameters));
+    /// A function of the dynamic linker that returns an address.
+    private static MethodHandle linkerFunction(String name, MemoryLayout... parameters) {
+        return LINKER.downcallHandle(
+                LINKER.defaultLookup().findOrThrow(name), FunctionDescriptor.of(ADDRESS, parameters));
+    }
+
+    private static MemorySegment callAddress(MethodHandle function, Object... arguments) throws UnavailableException {
         try {
-            return (MemorySegment) handle.invokeWithArguments(arguments);
+            return (MemorySegment) function.invokeWithArguments(arguments);
         } catch (Throwable e) {
-            throw new UnavailableException("calling " + function + " failed: " + e);
+            throw new UnavailableException("calling the dynamic linker failed: " + e);
         }
     }
 

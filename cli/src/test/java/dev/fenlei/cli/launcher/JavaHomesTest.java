@@ -45,7 +45,8 @@ class JavaHomesTest {
         Path named = java("named", "JAVA_VERSION=\"26\"\n");
         Path javaHome = java("java-home", "JAVA_VERSION=\"25\"\n");
         Path old = java("old", "JAVA_VERSION=\"17\"\n");
-        assertThat(new JavaHomes(Map.of("FENLEI_JAVA_HOME", named.toString(), "JAVA_HOME", javaHome.toString()), old, folder)
+        assertThat(new JavaHomes(Map.of("FENLEI_JAVA_HOME", named.toString(), "JAVA_HOME", javaHome.toString()), old,
+                folder)
                 .find()).contains(named);
         assertThat(new JavaHomes(Map.of("JAVA_HOME", javaHome.toString()), old, folder).find()).contains(javaHome);
         assertThat(new JavaHomes(Map.of("JAVA_HOME", old.toString()), javaHome, folder).find()).contains(javaHome);
