@@ -21,19 +21,22 @@ public final class WorkerPool implements AutoCloseable {
         final AtomicInteger unfinished;
         volatile @Nullable Throwable failure;
 
-        Job(int tasks, IntConsumer body, int workers) {
+        Job(int tasks, IntConsumer body) {
             this.tasks = tasks;
             this.body = body;
-            this.unfinished = new AtomicInteger(workers);
+            this.unfinished = new AtomicInteger(tasks);
         }
 
         void work() {
             for (int task = next.getAndIncrement(); task < tasks; task = next.getAndIncrement()) {
                 try {
-                    body.accept(task);
+                    if (failure == null) {
+                        body.accept(task);
+                    }
                 } catch (Throwable t) {
                     failure = t;
-                    next.set(tasks);
+                } finally {
+                    unfinished.decrementAndGet();
                 }
             }
         }
@@ -72,7 +75,7 @@ public final class WorkerPool implements AutoCloseable {
             return;
         }
         synchronized (this) {
-            Job job = new Job(tasks, body, workers.length);
+            Job job = new Job(tasks, body);
             current = job;
             for (Thread worker : workers) {
                 LockSupport.unpark(worker);
@@ -83,8 +86,13 @@ public final class WorkerPool implements AutoCloseable {
             } finally {
                 inside.set(false);
             }
-            while (job.unfinished.get() > 0) {
-                Thread.onSpinWait();
+            // Waits for tasks, not for workers: one that the system has not scheduled holds nobody up.
+            for (int i = 0; job.unfinished.get() > 0; i++) {
+                if (i < SPINS) {
+                    Thread.onSpinWait();
+                } else {
+                    Thread.yield();
+                }
             }
             current = null;
             if (job.failure != null) {
@@ -108,7 +116,6 @@ public final class WorkerPool implements AutoCloseable {
             }
             job.work();
             last = job;
-            job.unfinished.decrementAndGet();
         }
     }
 
