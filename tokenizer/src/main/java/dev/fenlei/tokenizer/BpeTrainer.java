@@ -26,7 +26,7 @@ public final class BpeTrainer {
     static final List<String> CONTROL_TOKENS = List.of("<|endoftext|>", "<|im_start|>", "<|im_end|>");
 
     private static final int MAX_VOCABULARY = 1 << 20;
-    /// Distinct words beyond this many bytes are sampled; training then needs well below 2 GB.
+    /// Distinct words beyond this many bytes are sampled; training then fits in a heap of 2.5 GB.
     private static final long MAX_DISTINCT_BYTES = 32L << 20;
     /// Rarer pairs are not worth a token.
     private static final int MIN_COUNT = 2;
