@@ -10,22 +10,23 @@ import java.util.Map;
 import java.util.PriorityQueue;
 import org.jspecify.annotations.Nullable;
 
-/// Trains a byte-level BPE vocabulary with Qwen2's pattern: starting from the 256 bytes, again and again the most frequent pair
-/// of neighbouring tokens becomes a new token. Of pairs equally frequent the one with the smallest ids is taken, so that
-/// the same texts in any order give the same vocabulary.
+/// Trains a byte-level BPE vocabulary with Qwen2's pattern: starting from the 256 bytes, again and again the most
+/// frequent pair of neighbouring tokens becomes a new token. Of pairs equally frequent the one with the smallest ids is
+/// taken, so that the same texts in any order give the same vocabulary.
 ///
-/// All words lie one after the other in one array of ints. A token's id stands in the first cell of the bytes it covers;
-/// its second and last cell hold minus its length, so that both neighbours can be found. For each pair the places
-/// where it occurs are kept, so a merge touches only those, and no count is ever taken anew.
+/// All words lie one after the other in one array of ints. A token's id stands in the first cell of the bytes it
+/// covers; its second and last cell hold minus its length, so that both neighbours can be found. For each pair the
+/// places where it occurs are kept, so a merge touches only those, and no count is ever taken anew.
 ///
-/// Source: R. Sennrich, B. Haddow, A. Birch, "Neural Machine Translation of Rare Words with Subword Units" (2016), algorithm 1.
+/// Source: R. Sennrich, B. Haddow, A. Birch, "Neural Machine Translation of Rare Words with Subword Units" (2016),
+/// algorithm 1.
 public final class BpeTrainer {
 
     /// The control tokens that follow the base vocabulary, as in Qwen.
     static final List<String> CONTROL_TOKENS = List.of("<|endoftext|>", "<|im_start|>", "<|im_end|>");
 
     private static final int MAX_VOCABULARY = 1 << 20;
-    /// Distinct words beyond this many bytes are sampled; training then needs well below 2 GB.
+    /// Distinct words beyond this many bytes are sampled; training then fits in a heap of 2.5 GB.
     private static final long MAX_DISTINCT_BYTES = 32L << 20;
     /// Rarer pairs are not worth a token.
     private static final int MIN_COUNT = 2;
@@ -112,8 +113,8 @@ public final class BpeTrainer {
     /// Trains on the texts.
     ///
     /// @param texts documents; line breaks in them are learned like any other text
-    /// @param vocabularySize the number of ids wanted, the 256 bytes and 3 control tokens included. There will be fewer if the
-    ///     texts have no pair left that occurs twice; see [TrainedBpe#size]
+    /// @param vocabularySize the number of ids wanted, the 256 bytes and 3 control tokens included. There will be fewer
+    ///     if the texts have no pair left that occurs twice; see [TrainedBpe#size]
     public static TrainedBpe train(Iterator<String> texts, int vocabularySize) {
         return train(texts, vocabularySize, MAX_DISTINCT_BYTES);
     }
@@ -163,7 +164,8 @@ public final class BpeTrainer {
         }
     }
 
-    /// Replaces the pair wherever it occurs. All pairs with the new token arise here and now; later they only become fewer.
+    /// Replaces the pair wherever it occurs. All pairs with the new token arise here and now; later they only become
+    /// fewer.
     private void merge(Pair pair, int merged) {
         Map<Long, Pair> created = new HashMap<>();
         for (int i = 0; i < pair.size; i++) {
@@ -218,7 +220,8 @@ public final class BpeTrainer {
         }
     }
 
-    /// Distinct for distinct pairs, and mixed, because the hash of a plain `left << 32 | right` would be `left ^ right`.
+    /// Distinct for distinct pairs, and mixed, because the hash of a plain `left << 32 | right` would be `left ^
+    /// right`.
     private static long key(int left, int right) {
         return ((long) left << 32 | right) * 0x9E3779B97F4A7C15L;
     }
@@ -238,7 +241,8 @@ public final class BpeTrainer {
         return last >= -MAX_LENGTH ? place + last : -1;
     }
 
-    /// No token is longer than a word; four bytes a character at most, and one character more where a pair of surrogates is kept.
+    /// No token is longer than a word; four bytes a character at most, and one character more where a pair of
+    /// surrogates is kept.
     private static final int MAX_LENGTH = 4 * (WordCounts.MAX_CHUNK + 1);
 
     private long weightAt(int place) {

@@ -3,8 +3,8 @@ package dev.fenlei.tokenizer;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/// The printable stand-ins that GPT-2 chose for the 256 bytes, so that a vocabulary of byte strings can be written as text:
-/// visible Latin-1 characters stand for themselves, the other 68 bytes for U+0100, U+0101 … in order.
+/// The printable stand-ins that GPT-2 chose for the 256 bytes, so that a vocabulary of byte strings can be written as
+/// text: visible Latin-1 characters stand for themselves, the other 68 bytes for U+0100, U+0101 … in order.
 ///
 /// Source: `bytes_to_unicode` in openai/gpt-2, `src/encoder.py`.
 final class ByteAlphabet {

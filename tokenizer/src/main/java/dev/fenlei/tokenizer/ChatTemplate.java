@@ -9,15 +9,15 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import tools.jackson.databind.JsonNode;
 
-/// How a conversation becomes one text: ChatML in the dialects of the Qwen generations, which differ in the system sentence
-/// that stands where a conversation brings none.
+/// How a conversation becomes one text: ChatML in the dialects of the Qwen generations, which differ in the system
+/// sentence that stands where a conversation brings none.
 ///
 /// A model's `chat_template` is a program in Jinja. It is recognised by its text and never executed.
 public enum ChatTemplate {
     /// Qwen 1.5, whose sentence has no full stop.
     QWEN1_5("You are a helpful assistant", false),
-    /// The first chat models of Qwen 1.5, which leave the last turn open unless a generation prompt is asked for, and open no
-    /// turn of the assistant after one of the assistant.
+    /// The first chat models of Qwen 1.5, which leave the last turn open unless a generation prompt is asked for, and
+    /// open no turn of the assistant after one of the assistant.
     QWEN1_5_OPEN("You are a helpful assistant", true),
     /// Qwen 2, and the base models of Qwen 2.5.
     QWEN2("You are a helpful assistant.", false),
@@ -25,7 +25,8 @@ public enum ChatTemplate {
     QWEN2_5("You are Qwen, created by Alibaba Cloud. You are a helpful assistant.", false);
 
     /// The program that stands for [#QWEN1_5] in `tokenizer_config.json`.
-    static final String QWEN1_5_JINJA = "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}"
+    static final String QWEN1_5_JINJA = "{% for message in messages %}"
+            + "{% if loop.first and messages[0]['role'] != 'system' %}"
             + "{{ '<|im_start|>system\nYou are a helpful assistant<|im_end|>\n' }}{% endif %}"
             + "{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}"
             + "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
@@ -40,7 +41,8 @@ public enum ChatTemplate {
         this.lastTurnOpen = lastTurnOpen;
     }
 
-    /// Recognises the template of a model directory (`chat_template.jinja`, or else `chat_template` in `tokenizer_config.json`).
+    /// Recognises the template of a model directory (`chat_template.jinja`, or else `chat_template` in
+    /// `tokenizer_config.json`).
     ///
     /// @throws TokenizerException if there is none, or one that is not known
     public static ChatTemplate load(Path directory) throws IOException {
@@ -98,7 +100,8 @@ public enum ChatTemplate {
         }
         for (Message message : messages) {
             if (!ROLES.contains(message.role())) {
-                throw new IllegalArgumentException("the role must be system, user or assistant, but is " + message.role());
+                throw new IllegalArgumentException(
+                        "the role must be system, user or assistant, but is " + message.role());
             }
             segments.add(Segment.template("<|im_start|>" + message.role() + "\n"));
             segments.add(Segment.content(message.content()));
@@ -118,7 +121,8 @@ public enum ChatTemplate {
         return "<|im_start|>system\n" + systemSentence + "<|im_end|>\n";
     }
 
-    /// The conversation as one text. To encode it, use [#encode], which keeps control tokens apart from what people wrote.
+    /// The conversation as one text. To encode it, use [#encode], which keeps control tokens apart from what people
+    /// wrote.
     public String render(List<Message> messages, boolean addGenerationPrompt) {
         return segments(messages, addGenerationPrompt).stream().map(Segment::text).collect(Collectors.joining());
     }

@@ -30,7 +30,8 @@ public final class StreamingDecoder {
         return decode(tokenizer.bytesOf(id, skipSpecial), false);
     }
 
-    /// What is left at the end: U+FFFD if the last character is incomplete, else nothing. Afterwards the decoder starts anew.
+    /// What is left at the end: U+FFFD if the last character is incomplete, else nothing. Afterwards the decoder starts
+    /// anew.
     public String finish() {
         return decode(new byte[0], true);
     }

@@ -6,8 +6,8 @@ import java.util.regex.Pattern;
 /// What happens to a text before its bytes are merged, and the limits that keep the work linear for hostile texts.
 final class TextForm {
 
-    /// Letters, punctuation or white space in one run; beyond, the run is cut. Merging is not linear in the length of a run, and
-    /// a million characters without a break are no language.
+    /// Letters, punctuation or white space in one run; beyond, the run is cut. Merging is not linear in the length of a
+    /// run, and a million characters without a break are no language.
     static final int MAX_RUN = 16_384;
 
     /// Combining marks on one letter; beyond, the rest is composed separately. Sorting marks takes quadratic time, and

@@ -19,15 +19,16 @@ import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/// Text to token ids and back: the byte-level BPE of the Qwen family, token for token what Hugging Face's `tokenizers` gives
-/// (with `add_special_tokens=False`).
+/// Text to token ids and back: the byte-level BPE of the Qwen family, token for token what Hugging Face's `tokenizers`
+/// gives (with `add_special_tokens=False`).
 ///
-/// Text that comes from a user is encoded with [#encode(String)], which never yields a control token: `<|im_end|>` in
-/// a news text is ten characters like any others. Control tokens are written by templates only, see [ChatTemplate].
+/// Text that comes from a user is encoded with [#encode(String)], which never yields a control token: `<|im_end|>` in a
+/// news text is ten characters like any others. Control tokens are written by templates only, see [ChatTemplate].
 ///
-/// Three things differ from the reference, all outside of real text: runs of more than 16,384 letters, of punctuation or of
-/// white space are cut there, more than 256 combining marks on one letter are composed in parts, and surrogates without
-/// a partner, which UTF-8 cannot express, are encoded as U+FFFD. The first two keep the time linear in the length of the text.
+/// Three things differ from the reference, all outside of real text: runs of more than 16,384 letters, of punctuation
+/// or of white space are cut there, more than 256 combining marks on one letter are composed in parts, and surrogates
+/// without a partner, which UTF-8 cannot express, are encoded as U+FFFD. The first two keep the time linear in the
+/// length of the text.
 ///
 /// Instances are immutable and may be used by many threads.
 public final class Tokenizer {
@@ -62,8 +63,9 @@ public final class Tokenizer {
         });
     }
 
-    /// Reads the tokenizer of a model directory: `tokenizer.json`, or else `vocab.json` and `merges.txt` with the added tokens
-    /// of `tokenizer_config.json` or `added_tokens.json`. Truncation, padding and post-processing in the file are not applied.
+    /// Reads the tokenizer of a model directory: `tokenizer.json`, or else `vocab.json` and `merges.txt` with the added
+    /// tokens of `tokenizer_config.json` or `added_tokens.json`. Truncation, padding and post-processing in the file
+    /// are not applied.
     ///
     /// @throws TokenizerException if the files are missing, malformed or ask for something that is not supported
     public static Tokenizer load(Path directory) throws IOException {
@@ -72,7 +74,9 @@ public final class Tokenizer {
 
     private static Encoding createCore(Vocabulary vocabulary) {
         Map<byte[], Integer> ranks = HashMap.newHashMap(vocabulary.reachable().size());
-        vocabulary.reachable().forEach((token, id) -> ranks.put(Objects.requireNonNull(ByteAlphabet.toBytes(token)), id));
+        vocabulary
+                .reachable()
+                .forEach((token, id) -> ranks.put(Objects.requireNonNull(ByteAlphabet.toBytes(token)), id));
         Pattern pattern = TextForm.compile(vocabulary.pattern());
         // Added tokens stay outside the core, which can neither encode nor decode them safely.
         EncodingRegistry registry = Encodings.newLazyEncodingRegistry();
@@ -93,11 +97,12 @@ public final class Tokenizer {
         return encode(List.of(Segment.template(text)));
     }
 
-    /// Encodes the segments as one text, recognising added tokens in [template][Segment#isTemplate] segments only. Where no content
-    /// segment spells an added token, the result is that of [#encodeWithControlTokens] on the joined text.
+    /// Encodes the segments as one text, recognising added tokens in [template][Segment#isTemplate] segments only.
+    /// Where no content segment spells an added token, the result is that of [#encodeWithControlTokens] on the joined
+    /// text.
     public int[] encode(List<Segment> segments) {
         IntArrayList ids = new IntArrayList();
-        // Merges reach across the border of template and content, so plain text is gathered up to the next control token.
+        // Merges reach across the border of template and content: plain text is gathered up to the next control token.
         StringBuilder plain = new StringBuilder();
         AddedTokenSplitter.Sink sink = new AddedTokenSplitter.Sink() {
             @Override

@@ -15,7 +15,8 @@ import tools.jackson.databind.JsonNode;
 
 /// Reads the files of a tokenizer: `tokenizer.json`, or `vocab.json` with `merges.txt`.
 ///
-/// Whatever a file asks for and this module does not do is refused by name: a tokenizer that is almost right is worse than none.
+/// Whatever a file asks for and this module does not do is refused by name: a tokenizer that is almost right is worse
+/// than none.
 final class TokenizerReader {
 
     private static final int MAX_TOKENS = 1 << 22;
@@ -31,7 +32,8 @@ final class TokenizerReader {
         if (Files.exists(directory.resolve("vocab.json")) && Files.exists(directory.resolve("merges.txt"))) {
             return readVocabularyAndMerges(directory);
         }
-        throw new TokenizerException(directory, "holds no tokenizer: expected tokenizer.json, or vocab.json and merges.txt");
+        throw new TokenizerException(
+                    directory, "holds no tokenizer: expected tokenizer.json, or vocab.json and merges.txt");
     }
 
     private static Vocabulary readTokenizerFile(Path file) throws IOException {
@@ -80,8 +82,8 @@ final class TokenizerReader {
         // Two regular-expression dialects agree on known patterns only, so others are not tried.
         String pattern = split.path("pattern").path("Regex").asString("");
         if (!pattern.equals(Vocabulary.QWEN2_PATTERN) && !pattern.equals(Vocabulary.LLAMA3_PATTERN)) {
-            throw new TokenizerException(file, "pre_tokenizer.pretokenizers[0].pattern.Regex is \"" + abbreviate(pattern)
-                    + "\"; supported are the patterns of Qwen2 (also 1.5, 2.5 and 3) and Llama 3");
+            throw new TokenizerException(file, "pre_tokenizer.pretokenizers[0].pattern.Regex is \""
+                    + abbreviate(pattern) + "\"; supported are the patterns of Qwen2 (1.5 to 3) and Llama 3");
         }
         return pattern;
     }
@@ -119,10 +121,11 @@ final class TokenizerReader {
         String type = config.path("tokenizer_class").asString("Qwen2Tokenizer");
         if (!type.equals("Qwen2Tokenizer") && !type.equals("Qwen2TokenizerFast")) {
             throw new TokenizerException(configFile, "tokenizer_class is \"" + abbreviate(type)
-                    + "\"; vocab.json with merges.txt is supported for Qwen2Tokenizer only, others need tokenizer.json");
+                    + "\"; vocab.json with merges.txt is for Qwen2Tokenizer only, others need tokenizer.json");
         }
         Path vocabularyFile = directory.resolve("vocab.json");
-        Map<String, Integer> idOfToken = readVocabulary(vocabularyFile, "the file", JsonFiles.readObject(vocabularyFile));
+        Map<String, Integer> idOfToken =
+                readVocabulary(vocabularyFile, "the file", JsonFiles.readObject(vocabularyFile));
 
         Path mergesFile = directory.resolve("merges.txt");
         List<Merge> merges = new ArrayList<>();
@@ -182,7 +185,8 @@ final class TokenizerReader {
 
     private static Map<String, Integer> readVocabulary(Path file, String where, JsonNode node) throws IOException {
         if (!node.isObject() || node.size() > MAX_TOKENS) {
-            throw new TokenizerException(file, where + " must be an object of at most " + MAX_TOKENS + " tokens and ids");
+            throw new TokenizerException(
+                    file, where + " must be an object of at most " + MAX_TOKENS + " tokens and ids");
         }
         Map<String, Integer> idOfToken = HashMap.newHashMap(node.size());
         Set<Integer> ids = HashSet.newHashSet(node.size());
@@ -190,11 +194,12 @@ final class TokenizerReader {
             JsonNode id = entry.getValue();
             if (!id.canConvertToInt() || !id.isIntegralNumber() || id.asInt() < 0 || id.asInt() >= MAX_TOKENS) {
                 throw new TokenizerException(file, where + ": the id of \"" + abbreviate(entry.getKey())
-                        + "\" must be an integer from 0 to " + (MAX_TOKENS - 1) + ", but is " + abbreviate(id.toString()));
+                        + "\" must be an integer from 0 to " + (MAX_TOKENS - 1) + ", but is "
+                        + abbreviate(id.toString()));
             }
             if (!ids.add(id.asInt())) {
-                throw new TokenizerException(file, where + ": the id of \"" + abbreviate(entry.getKey()) + "\", " + id.asInt()
-                        + ", is another token's too");
+                throw new TokenizerException(file, where + ": the id of \"" + abbreviate(entry.getKey()) + "\", "
+                        + id.asInt() + ", is another token's too");
             }
             idOfToken.put(entry.getKey(), id.asInt());
         }
@@ -237,8 +242,8 @@ final class TokenizerReader {
 
     private static void require(Path file, String field, JsonNode node, String expected) throws IOException {
         if (!node.asString("").equals(expected)) {
-            throw new TokenizerException(file, field + " is " + (node.isMissingNode() ? "missing" : abbreviate(node.toString()))
-                    + "; only \"" + expected + "\" is supported");
+            String actual = node.isMissingNode() ? "missing" : abbreviate(node.toString());
+            throw new TokenizerException(file, field + " is " + actual + "; only \"" + expected + "\" is supported");
         }
     }
 
@@ -250,7 +255,8 @@ final class TokenizerReader {
                 || (node.isNumber() && node.asDouble() == 0)
                 || (node.isString() && node.asString().isEmpty());
         if (!absent) {
-            throw new TokenizerException(file, field + " is " + abbreviate(node.toString()) + ", which is not supported");
+            throw new TokenizerException(
+                    file, field + " is " + abbreviate(node.toString()) + ", which is not supported");
         }
     }
 

@@ -14,6 +14,11 @@ import java.util.List;
 /// A trained vocabulary, ready to be written in Hugging Face's form.
 public final class TrainedBpe {
 
+    private static final String FLAGS = "\"single_word\": false, \"lstrip\": false, \"rstrip\": false, "
+            + "\"normalized\": false, \"special\": true";
+    private static final String BYTE_LEVEL =
+            "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": false, \"use_regex\": false}";
+
     private final List<String> tokens;
     private final List<Merge> merges;
 
@@ -27,8 +32,8 @@ public final class TrainedBpe {
         return tokens.size() + BpeTrainer.CONTROL_TOKENS.size();
     }
 
-    /// Writes `tokenizer.json` and `tokenizer_config.json` (a Qwen2Tokenizer with Qwen 1.5's chat template) into the directory,
-    /// which is created if need be. [Tokenizer#load] and Hugging Face read them.
+    /// Writes `tokenizer.json` and `tokenizer_config.json` (a Qwen2Tokenizer with Qwen 1.5's chat template) into the
+    /// directory, which is created if need be. [Tokenizer#load] and Hugging Face read them.
     public void write(Path directory) throws IOException {
         Files.createDirectories(directory);
         writeFile(directory.resolve("tokenizer.json"), tokenizerJson());
@@ -46,7 +51,7 @@ public final class TrainedBpe {
         for (int i = 0; i < BpeTrainer.CONTROL_TOKENS.size(); i++) {
             json.append(i == 0 ? "" : ",\n").append("    {\"id\": ").append(tokens.size() + i).append(", \"content\": ")
                     .append(JsonFiles.quote(BpeTrainer.CONTROL_TOKENS.get(i)))
-                    .append(", \"single_word\": false, \"lstrip\": false, \"rstrip\": false, \"normalized\": false, \"special\": true}");
+                    .append(", ").append(FLAGS).append('}');
         }
         json.append("""
 
@@ -55,12 +60,12 @@ public final class TrainedBpe {
                   "pre_tokenizer": {
                     "type": "Sequence",
                     "pretokenizers": [
-                      {"type": "Split", "pattern": {"Regex": %s}, "behavior": "Isolated", "invert": false},
-                      {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false}
+                      {"type": "Split", "pattern": {"Regex": %1$s}, "behavior": "Isolated", "invert": false},
+                      %2$s
                     ]
                   },
-                  "post_processor": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false},
-                  "decoder": {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false},
+                  "post_processor": %2$s,
+                  "decoder": %2$s,
                   "model": {
                     "type": "BPE",
                     "dropout": null,
@@ -70,14 +75,16 @@ public final class TrainedBpe {
                     "fuse_unk": false,
                     "byte_fallback": false,
                     "vocab": {
-                """.formatted(JsonFiles.quote(Vocabulary.QWEN2_PATTERN)));
+                """.formatted(JsonFiles.quote(Vocabulary.QWEN2_PATTERN), BYTE_LEVEL));
         for (int i = 0; i < tokens.size(); i++) {
-            json.append(i == 0 ? "" : ",\n").append("      ").append(JsonFiles.quote(tokens.get(i))).append(": ").append(i);
+            json.append(i == 0 ? "" : ",\n").append("      ");
+            json.append(JsonFiles.quote(tokens.get(i))).append(": ").append(i);
         }
         json.append("\n    },\n    \"merges\": [\n");
         for (int i = 0; i < merges.size(); i++) {
             Merge merge = merges.get(i);
-            json.append(i == 0 ? "" : ",\n").append("      ").append(JsonFiles.quote(merge.left() + " " + merge.right()));
+            json.append(i == 0 ? "" : ",\n").append("      ");
+            json.append(JsonFiles.quote(merge.left() + " " + merge.right()));
         }
         return json.append("\n    ]\n  }\n}\n").toString();
     }
@@ -87,7 +94,7 @@ public final class TrainedBpe {
         for (int i = 0; i < BpeTrainer.CONTROL_TOKENS.size(); i++) {
             json.append(i == 0 ? "" : ",\n").append("    \"").append(tokens.size() + i).append("\": {\"content\": ")
                     .append(JsonFiles.quote(BpeTrainer.CONTROL_TOKENS.get(i)))
-                    .append(", \"lstrip\": false, \"normalized\": false, \"rstrip\": false, \"single_word\": false, \"special\": true}");
+                    .append(", ").append(FLAGS).append('}');
         }
         return json.append("""
 

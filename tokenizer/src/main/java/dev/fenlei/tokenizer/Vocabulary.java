@@ -18,7 +18,8 @@ record Vocabulary(
         String pattern,
         boolean composed) {
 
-    /// How Qwen 1.5 to 3 cut a text: contractions, letter runs with one leading mark, single digits, punctuation runs, white space.
+    /// How Qwen 1.5 to 3 cut a text: contractions, letter runs with one leading mark, single digits, punctuation runs,
+    /// white space.
     static final String QWEN2_PATTERN = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}"
             + "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
@@ -38,9 +39,10 @@ record Vocabulary(
 
     /// The tokens that the merges can produce, with their ids.
     ///
-    /// The BPE core knows no list of merges: of two adjacent tokens it merges those whose result has the lowest id. That equals
-    /// the order of the list if every result has a higher id than its parts and ids rise along the list, as they do
-    /// in every vocabulary that training produced; an edited list is refused here rather than encoded differently.
+    /// The BPE core knows no list of merges: of two adjacent tokens it merges those whose result has the lowest id.
+    /// That equals the order of the list if every result has a higher id than its parts and ids rise along the list, as
+    /// they do in every vocabulary that training produced; an edited list is refused here rather than encoded
+    /// differently.
     static Map<String, Integer> reachableTokens(Map<String, Integer> idOfToken, List<Merge> merges)
             throws MergeException {
         Map<String, Integer> reachable = HashMap.newHashMap(256 + merges.size());
@@ -67,7 +69,8 @@ record Vocabulary(
             }
             if (id < previousId || id <= left || id <= right) {
                 throw new MergeException("merge " + i + " (\"" + merge.left() + " " + merge.right() + "\") makes token "
-                        + id + ", out of order; only vocabularies whose ids rise in the order of the merges are supported");
+                        + id
+                        + ", out of order; only vocabularies whose ids rise in the order of the merges are supported");
             }
             previousId = id;
             reachable.put(result, id);

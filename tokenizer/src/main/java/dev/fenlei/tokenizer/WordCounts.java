@@ -10,12 +10,12 @@ import java.util.regex.Pattern;
 
 /// How often each piece of the training texts ("word") occurs: all that training needs to know of them.
 ///
-/// Chinese has no spaces, so that a piece is a whole clause, and most clauses occur once: counting alone does not make such
-/// a corpus small. Two measures bound memory and time. Pieces are cut into chunks of [#MAX_CHUNK] characters, several times
-/// the longest useful token, which costs one pair of neighbours in sixteen. And when the distinct words exceed a budget,
-/// half of the long ones, chosen by hash, are left out and the others count twice, again and again: an unbiased estimate
-/// of the pair counts that, unlike reading only the first texts, does not depend on their order. Short words are always
-/// kept, because they are few and frequent.
+/// Chinese has no spaces, so that a piece is a whole clause, and most clauses occur once: counting alone does not make
+/// such a corpus small. Two measures bound memory and time. Pieces are cut into chunks of [#MAX_CHUNK] characters,
+/// several times the longest useful token, which costs one pair of neighbours in sixteen. And when the distinct words
+/// exceed a budget, half of the long ones, chosen by hash, are left out and the others count twice, again and again: an
+/// unbiased estimate of the pair counts that, unlike reading only the first texts, does not depend on their order.
+/// Short words are always kept, because they are few and frequent.
 final class WordCounts {
 
     static final int MAX_CHUNK = 16;

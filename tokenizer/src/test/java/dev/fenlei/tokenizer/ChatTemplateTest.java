@@ -56,7 +56,8 @@ final class ChatTemplateTest {
         assertThat(ChatTemplate.load(Shared.path("configs/qwen1.5-7b"))).isEqualTo(ChatTemplate.QWEN1_5);
         assertThat(ChatTemplate.load(Shared.path("tokenizers/qwen2"))).isEqualTo(ChatTemplate.QWEN2);
         assertThat(ChatTemplate.load(Shared.path("tokenizers/qwen2.5-0.5b-instruct"))).isEqualTo(ChatTemplate.QWEN2_5);
-        assertThatThrownBy(() -> ChatTemplate.load(Shared.path("tokenizers/qwen3"))).isInstanceOf(TokenizerException.class);
+        assertThatThrownBy(() -> ChatTemplate.load(Shared.path("tokenizers/qwen3")))
+                .isInstanceOf(TokenizerException.class);
     }
 
     @Test
@@ -66,7 +67,8 @@ final class ChatTemplateTest {
         assertThat(ChatTemplate.load(directory)).isEqualTo(ChatTemplate.QWEN1_5);
         Files.writeString(file, ChatTemplate.QWEN1_5_JINJA.replace(
                 " + '<|im_end|>' + '\n'}}",
-                "}}{% if (loop.last and add_generation_prompt) or not loop.last %}{{ '<|im_end|>' + '\n'}}{% endif %}"));
+                "}}{% if (loop.last and add_generation_prompt) or not loop.last %}"
+                        + "{{ '<|im_end|>' + '\n'}}{% endif %}"));
         assertThat(ChatTemplate.load(directory)).isEqualTo(ChatTemplate.QWEN1_5_OPEN);
     }
 
@@ -95,7 +97,8 @@ final class ChatTemplateTest {
 
     @Test
     void refusesWhatIsNoConversation() {
-        assertThatThrownBy(() -> ChatTemplate.QWEN2.render(List.of(), true)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> ChatTemplate.QWEN2.render(List.of(), true))
+                .isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> ChatTemplate.QWEN2.render(List.of(new Message("tool", "x")), true))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("tool");

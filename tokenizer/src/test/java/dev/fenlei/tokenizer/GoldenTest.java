@@ -29,8 +29,8 @@ final class GoldenTest {
             int[] expected = Shared.ids(row);
             int[] actual = tokenizer.encodeWithControlTokens(text);
             if (!Arrays.equals(actual, expected)) {
-                different.add(row.path("kind").asString() + " " + text + " expected " + Arrays.toString(expected) + " got "
-                        + Arrays.toString(actual));
+                different.add(row.path("kind").asString() + " " + text + " expected "
+                        + Arrays.toString(expected) + " got " + Arrays.toString(actual));
             }
             if (row.has("decoded") && !tokenizer.decode(expected).equals(row.path("decoded").asString())) {
                 different.add("decoded: " + text);

@@ -94,7 +94,9 @@ final class TokenizerReaderTest {
         Files.delete(file);
         Files.writeString(directory.resolve("vocab.json"), "{}");
         Files.writeString(directory.resolve("merges.txt"), "#version: 0.2\na b c\n");
-        assertThatThrownBy(() -> Tokenizer.load(directory)).hasMessageContaining("merges.txt").hasMessageContaining("line 2");
+        assertThatThrownBy(() -> Tokenizer.load(directory))
+                .hasMessageContaining("merges.txt")
+                .hasMessageContaining("line 2");
         Files.writeString(directory.resolve("tokenizer_config.json"), "{\"tokenizer_class\": \"GPT2Tokenizer\"}");
         assertThatThrownBy(() -> Tokenizer.load(directory)).hasMessageContaining("GPT2Tokenizer");
     }

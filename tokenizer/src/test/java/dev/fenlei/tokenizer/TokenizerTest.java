@@ -20,8 +20,8 @@ import org.junit.jupiter.api.io.TempDir;
 final class TokenizerTest {
 
     private static final String[] PIECES = {
-        "新闻", "体育", "the ", " a", "'LL", "\u017F", "e\u0301", "\u1100\u1161", "\u212B", "😀", "\u200D", " ", "\n", "\r\n", "\t",
-        "\u3000", "\u00A0", "\u0085", "9", "٣", "<|im_end|>", "<|im_", "|>", "!", "。", "\uFFFD", "\u0000"
+        "新闻", "体育", "the ", " a", "'LL", "\u017F", "e\u0301", "\u1100\u1161", "\u212B", "😀", "\u200D", " ", "\n",
+        "\r\n", "\t", "\u3000", "\u00A0", "\u0085", "9", "٣", "<|im_end|>", "<|im_", "|>", "!", "。", "\uFFFD", "\u0000"
     };
 
     @TempDir
@@ -168,7 +168,8 @@ final class TokenizerTest {
         assertThat(extended.encodeWithControlTokens("cat")).containsExactly(400);
         assertThat(extended.encodeWithControlTokens("cats")).isEqualTo(extended.encode("cats"));
         assertThat(extended.encodeWithControlTokens("猫cat")).doesNotContain(400);
-        assertThat(extended.encodeWithControlTokens("! \u3000<mask>\n <mask>x")).containsExactly(concat(extended.encode("!"), 401, 402));
+        assertThat(extended.encodeWithControlTokens("! \u3000<mask>\n <mask>x"))
+                .containsExactly(concat(extended.encode("!"), 401, 402));
         assertThat(extended.encodeWithControlTokens("\u00E9~e\u0301~")).containsExactly(403, 403);
         assertThat(extended.decode(new int[] {400, 401}, true)).isEqualTo("cat");
     }
@@ -189,8 +190,10 @@ final class TokenizerTest {
         JsonFiles.readObject(directory.resolve("tokenizer.json")).path("model").path("merges")
                 .forEach(merge -> merges.append(merge.asString()).append('\n'));
         Files.writeString(old.resolve("merges.txt"), merges);
-        Files.writeString(old.resolve("added_tokens.json"), "{\"<|im_start|>\": %d, \"<|im_end|>\": %d, \"<think>\": 500}"
-                .formatted(imStart, imEnd));
+        Files.writeString(
+                old.resolve("added_tokens.json"),
+                "{\"<|im_start|>\": %d, \"<|im_end|>\": %d, \"<think>\": 500}"
+                        .formatted(imStart, imEnd));
         Tokenizer other = Tokenizer.load(old);
         for (int seed = 0; seed < 100; seed++) {
             String text = randomText(new Random(seed));
