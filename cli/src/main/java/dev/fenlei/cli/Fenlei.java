@@ -1,7 +1,10 @@
 package dev.fenlei.cli;
 
 import dev.fenlei.cli.commands.DoctorCommand;
+import dev.fenlei.cli.commands.EvaluateCommand;
+import dev.fenlei.cli.commands.PredictCommand;
 import dev.fenlei.cli.commands.PretrainCommand;
+import dev.fenlei.cli.commands.TrainCommand;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -25,7 +28,13 @@ import picocli.CommandLine.UnmatchedArgumentException;
         versionProvider = Fenlei.Version.class,
         synopsisSubcommandLabel = "COMMAND",
         description = "Fine-tunes language models into text classifiers with LoRA, evaluates and serves them.",
-        subcommands = {DoctorCommand.class, PretrainCommand.class})
+        subcommands = {
+            TrainCommand.class,
+            EvaluateCommand.class,
+            PredictCommand.class,
+            PretrainCommand.class,
+            DoctorCommand.class
+        })
 public final class Fenlei {
 
     private static final Duration PATIENCE = Duration.ofSeconds(30);

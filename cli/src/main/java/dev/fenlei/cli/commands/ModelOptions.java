@@ -1,0 +1,48 @@
+package dev.fenlei.cli.commands;
+
+import dev.fenlei.cli.Installation;
+import dev.fenlei.cli.UserErrorException;
+import dev.fenlei.engine.compute.Backend;
+import dev.fenlei.engine.compute.cpu.CpuBackend;
+import java.nio.file.Path;
+import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/// Which model, and what computes it: options that all commands over a model share.
+final class ModelOptions {
+
+    enum Device { AUTO, CPU, CUDA }
+
+    enum Precision { AUTO, F32, BF16 }
+
+    @Option(names = {"--model", "--model_path", "--model-path"}, paramLabel = "DIR", description = "Model directory in Hugging Face form (default: the bundled tiny model).")
+    @Nullable Path model;
+
+    @Option(names = "--device", description = "auto, cpu or cuda (default: auto).")
+    Device device = Device.AUTO;
+
+    @Option(names = "--precision", description = "auto, f32 or bf16; what the CPU computes in (default: auto).")
+    Precision precision = Precision.AUTO;
+
+    @Option(names = "--threads", description = "Threads that compute (default: one per processor).")
+    int threads = Runtime.getRuntime().availableProcessors();
+
+    Path model() {
+        return model == null ? Installation.find().tinyModel() : model;
+    }
+
+    Backend backend() {
+        if (device == Device.CUDA) {
+            throw new UserErrorException("--device cuda: this version computes on the CPU only; leave the option out");
+        }
+        if (precision == Precision.BF16) {
+            throw new UserErrorException("--precision " + precision.name().toLowerCase(Locale.ROOT)
+                    + ": the CPU computes in f32 (weights may be stored in bf16); leave the option out");
+        }
+        if (threads < 1 || threads > 1024) {
+            throw new UserErrorException("--threads must lie between 1 and 1024, it is " + threads);
+        }
+        return new CpuBackend(threads);
+    }
+}
