@@ -1,7 +1,10 @@
 package dev.fenlei.cli;
 
 import dev.fenlei.cli.commands.DoctorCommand;
+import dev.fenlei.cli.commands.GenerateCommand;
+import dev.fenlei.cli.commands.MergeCommand;
 import dev.fenlei.cli.commands.PretrainCommand;
+import dev.fenlei.cli.commands.TokenizeCommand;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -25,7 +28,13 @@ import picocli.CommandLine.UnmatchedArgumentException;
         versionProvider = Fenlei.Version.class,
         synopsisSubcommandLabel = "COMMAND",
         description = "Fine-tunes language models into text classifiers with LoRA, evaluates and serves them.",
-        subcommands = {DoctorCommand.class, PretrainCommand.class})
+        subcommands = {
+            DoctorCommand.class,
+            GenerateCommand.class,
+            MergeCommand.class,
+            PretrainCommand.class,
+            TokenizeCommand.class
+        })
 public final class Fenlei {
 
     private static final Duration PATIENCE = Duration.ofSeconds(30);
