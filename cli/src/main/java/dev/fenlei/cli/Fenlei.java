@@ -2,6 +2,7 @@ package dev.fenlei.cli;
 
 import dev.fenlei.cli.commands.DoctorCommand;
 import dev.fenlei.cli.commands.GenerateCommand;
+import dev.fenlei.cli.commands.InspectCommand;
 import dev.fenlei.cli.commands.MergeCommand;
 import dev.fenlei.cli.commands.PretrainCommand;
 import dev.fenlei.cli.commands.TokenizeCommand;
@@ -31,6 +32,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         subcommands = {
             DoctorCommand.class,
             GenerateCommand.class,
+            InspectCommand.class,
             MergeCommand.class,
             PretrainCommand.class,
             TokenizeCommand.class
