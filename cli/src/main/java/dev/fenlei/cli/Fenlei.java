@@ -1,5 +1,6 @@
 package dev.fenlei.cli;
 
+import dev.fenlei.cli.commands.BenchCommand;
 import dev.fenlei.cli.commands.DoctorCommand;
 import dev.fenlei.cli.commands.GenerateCommand;
 import dev.fenlei.cli.commands.InspectCommand;
@@ -30,6 +31,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         synopsisSubcommandLabel = "COMMAND",
         description = "Fine-tunes language models into text classifiers with LoRA, evaluates and serves them.",
         subcommands = {
+            BenchCommand.class,
             DoctorCommand.class,
             GenerateCommand.class,
             InspectCommand.class,
