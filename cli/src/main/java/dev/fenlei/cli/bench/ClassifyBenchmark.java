@@ -14,8 +14,8 @@ import java.util.List;
 import java.util.Map;
 import tools.jackson.databind.JsonNode;
 
-/// Label scoring on given ids: `{"prefix_len": 60, "prompts": [[…]], "labels": [[…]]}`. Every prompt begins with the same
-/// `prefix_len` tokens and is scored with every label. Labels that end with an end token of the model are meant to.
+/// Label scoring on given ids: `{"prefix_len": 60, "prompts": [[…]], "labels": [[…]]}`. Every prompt begins with the
+/// same `prefix_len` tokens and is scored with every label. Labels may bring the end token along.
 public final class ClassifyBenchmark {
 
     private static final long MAX_FILE_BYTES = 256L << 20;

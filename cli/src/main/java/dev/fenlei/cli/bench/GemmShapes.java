@@ -25,7 +25,8 @@ public final class GemmShapes {
     public static GemmBenchmark.Case parse(String text) {
         Matcher matcher = SHAPE.matcher(text.toLowerCase(Locale.ROOT));
         if (!matcher.matches() || text.startsWith("0") || text.contains("x0")) {
-            throw new UserErrorException("--shape " + text + ": expected MxNxK, such as 384x1024x1024 or 384x1024x1024:bf16");
+            throw new UserErrorException(
+                    "--shape " + text + ": expected MxNxK, such as 384x1024x1024 or 384x1024x1024:bf16");
         }
         String dtype = matcher.group(4) == null ? "f32" : matcher.group(4);
         return new GemmBenchmark.Case(

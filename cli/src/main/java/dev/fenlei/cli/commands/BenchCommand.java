@@ -67,7 +67,7 @@ public final class BenchCommand extends FenleiCommand {
     private boolean json;
 
     @Option(names = "--warm-up",
-            description = "Runs (train: steps) that do not count, in which the JVM compiles (default: ${DEFAULT-VALUE}).")
+            description = "Runs (train: steps) that do not count, while the JVM compiles (default: ${DEFAULT-VALUE}).")
     private int warmUp = 2;
 
     @Option(names = "--repetitions", description = "Runs that count (default: ${DEFAULT-VALUE}).")

@@ -141,8 +141,8 @@ public final class GenerateCommand extends FenleiCommand {
             throw new UserErrorException("the prompt is empty; give a text with --prompt");
         }
         if (ids.length >= config.maxPositions()) {
-            throw new UserErrorException("the prompt has " + ids.length + " tokens and leaves no room for an answer; the "
-                    + "model takes " + config.maxPositions() + " in all");
+            throw new UserErrorException("the prompt has " + ids.length + " tokens and leaves no room for an answer; "
+                    + "the model takes " + config.maxPositions() + " in all");
         }
         for (int id : ids) {
             if (id >= config.vocabSize()) {

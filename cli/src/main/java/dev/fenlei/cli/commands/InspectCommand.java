@@ -15,7 +15,9 @@ import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /// `inspect`: what is in a model, an adapter or a safetensors file.
-@Command(name = "inspect", description = "Show what is in a model directory, an adapter directory or a safetensors file.")
+@Command(
+        name = "inspect",
+        description = "Show what is in a model directory, an adapter directory or a safetensors file.")
 public final class InspectCommand extends FenleiCommand {
 
     @Parameters(paramLabel = "PATH", description = "A model directory, an adapter directory or a safetensors file.")
@@ -49,6 +51,7 @@ public final class InspectCommand extends FenleiCommand {
         if (Files.exists(path.resolve("config.json"))) {
             return Inspection.ofModel(path);
         }
-        throw new UserErrorException(path + ": holds neither a model (config.json) nor an adapter (adapter_config.json)");
+        throw new UserErrorException(
+                path + ": holds neither a model (config.json) nor an adapter (adapter_config.json)");
     }
 }

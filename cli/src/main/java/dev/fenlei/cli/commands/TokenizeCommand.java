@@ -30,7 +30,7 @@ public final class TokenizeCommand extends FenleiCommand {
     private boolean decode;
 
     @Option(names = "--control-tokens",
-            description = "Recognise control tokens such as <|im_end|> in the text; without, they are plain characters.")
+            description = "Recognise control tokens such as <|im_end|> in the text, which else are plain characters.")
     private boolean controlTokens;
 
     @Option(names = "--json", description = "Write a JSON array of ids, or with --decode a JSON string, for each line.")
@@ -78,7 +78,7 @@ public final class TokenizeCommand extends FenleiCommand {
         } catch (NumberFormatException refusedBelow) {
             // The message is the same as for a number out of range.
         }
-        throw new UserErrorException("standard input, line " + line + ": '" + word + "' is not a token id; the tokenizer "
-                + "has ids 0 to " + (size - 1));
+        throw new UserErrorException("standard input, line " + line + ": '" + word + "' is not a token id; "
+                + "the tokenizer has ids 0 to " + (size - 1));
     }
 }

@@ -24,8 +24,8 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 
-/// Reports on what lies on disk. A report is a tree of maps, lists, strings, numbers and JSON values, with the keys in the
-/// order of reading. A configuration is shown as it is, also where Fenlei cannot use it: then `usable` says why.
+/// Reports on what lies on disk. A report is a tree of maps, lists, strings, numbers and JSON values, with the keys in
+/// the order of reading. A configuration is shown as it is, also where Fenlei cannot use it: then `usable` says why.
 public final class Inspection {
 
     private static final long MAX_CONFIG_BYTES = 1 << 20;
@@ -54,7 +54,8 @@ public final class Inspection {
             LoraConfig config = LoraConfig.load(directory);
             report.put("usable", USABLE);
             report.put("rank", config.rank());
-            report.put("scaling", config.alpha() / (config.rankStabilized() ? Math.sqrt(config.rank()) : config.rank()));
+            double divisor = config.rankStabilized() ? Math.sqrt(config.rank()) : config.rank();
+            report.put("scaling", config.alpha() / divisor);
         } catch (AdapterException e) {
             report.put("usable", "no: " + e.getMessage());
         }
