@@ -1,9 +1,14 @@
 package dev.fenlei.cli;
 
+import dev.fenlei.cli.commands.BenchCommand;
 import dev.fenlei.cli.commands.DoctorCommand;
 import dev.fenlei.cli.commands.EvaluateCommand;
+import dev.fenlei.cli.commands.GenerateCommand;
+import dev.fenlei.cli.commands.InspectCommand;
+import dev.fenlei.cli.commands.MergeCommand;
 import dev.fenlei.cli.commands.PredictCommand;
 import dev.fenlei.cli.commands.PretrainCommand;
+import dev.fenlei.cli.commands.TokenizeCommand;
 import dev.fenlei.cli.commands.TrainCommand;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
@@ -32,8 +37,13 @@ import picocli.CommandLine.UnmatchedArgumentException;
             TrainCommand.class,
             EvaluateCommand.class,
             PredictCommand.class,
+            GenerateCommand.class,
             PretrainCommand.class,
-            DoctorCommand.class
+            MergeCommand.class,
+            TokenizeCommand.class,
+            InspectCommand.class,
+            DoctorCommand.class,
+            BenchCommand.class
         })
 public final class Fenlei {
 

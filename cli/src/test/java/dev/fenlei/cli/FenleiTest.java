@@ -36,7 +36,7 @@ class FenleiTest {
         assertThat(run()).isEqualTo(2);
         assertThat(run("docter")).isEqualTo(2);
         assertThat(run("doctor", "--jsn")).isEqualTo(2);
-        assertThat(err.toString()).contains("Did you mean: fenlei doctor?", "Try 'fenlei doctor --help'");
+        assertThat(err.toString()).contains("Did you mean: fenlei doctor", "Try 'fenlei doctor --help'");
         assertThat(out.toString()).isEmpty();
     }
 

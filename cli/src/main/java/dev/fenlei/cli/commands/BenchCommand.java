@@ -1,0 +1,174 @@
+package dev.fenlei.cli.commands;
+
+import dev.fenlei.cli.FenleiCommand;
+import dev.fenlei.cli.bench.ClassifyBenchmark;
+import dev.fenlei.cli.bench.GemmShapes;
+import dev.fenlei.cli.bench.LoadBenchmark;
+import dev.fenlei.cli.bench.Measurement;
+import dev.fenlei.cli.bench.Repetitions;
+import dev.fenlei.cli.bench.TokenizeBenchmark;
+import dev.fenlei.cli.bench.TrainBenchmark;
+import dev.fenlei.engine.compute.cpu.GemmBenchmark;
+import dev.fenlei.engine.safetensors.DurableFiles;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import tools.jackson.databind.PropertyNamingStrategies;
+import tools.jackson.databind.json.JsonMapper;
+
+/// `bench`: how fast this machine is, in figures that can be compared with other systems on the same work.
+@Command(
+        name = "bench",
+        description = {
+            "Measure speed. Figures are medians; the spread stands beside them.",
+            "  gemm      matrix products, as a share of the multiply-add peak (--shape)",
+            "  train     LoRA training on the ids of --data (--steps, --batch-size, --lora-r)",
+            "  classify  label scoring on the ids of --data",
+            "  tokenize  the lines of the text file --data",
+            "  load      opening a model and its tokenizer"
+        })
+public final class BenchCommand extends FenleiCommand {
+
+    /// What can be measured.
+    enum Kind {
+        GEMM,
+        TRAIN,
+        CLASSIFY,
+        TOKENIZE,
+        LOAD;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    @Parameters(paramLabel = "WHAT", description = "${COMPLETION-CANDIDATES}")
+    private Kind kind = Kind.GEMM;
+
+    @Mixin
+    private ModelOption model = new ModelOption();
+
+    @Option(names = "--data", paramLabel = "FILE",
+            description = "train: lines of {\"prompt_ids\": [...], \"label_ids\": [...]}; "
+                    + "classify: {\"prefix_len\": N, \"prompts\": [[...]], \"labels\": [[...]]}; tokenize: text.")
+    private @Nullable Path data;
+
+    @Option(names = "--json", description = "Print one JSON object per measurement.")
+    private boolean json;
+
+    @Option(names = "--warm-up",
+            description = "Runs (train: steps) that do not count, while the JVM compiles (default: ${DEFAULT-VALUE}).")
+    private int warmUp = 2;
+
+    @Option(names = "--repetitions", description = "Runs that count (default: ${DEFAULT-VALUE}).")
+    private int repetitions = 5;
+
+    @Option(names = "--threads", description = "Threads that compute (default: the number of processors).")
+    private @Nullable Integer threads;
+
+    @Option(names = "--shape", paramLabel = "MxNxK[:TYPE]",
+            description = "gemm: the product to measure, f32 or bf16 weights. Repeatable (default: those of training).")
+    private List<String> shapes = List.of();
+
+    @Option(names = "--steps", description = "train: optimizer steps that count (default: ${DEFAULT-VALUE}).")
+    private int steps = 10;
+
+    @Option(names = "--batch-size", description = "train: examples in a step (default: ${DEFAULT-VALUE}).")
+    private int batchSize = 16;
+
+    @Option(names = "--lora-r", description = "train: rank of the adapter (default: ${DEFAULT-VALUE}).")
+    private int rank = 8;
+
+    @Option(names = "--save", paramLabel = "FILE",
+            description = "train, classify: write the losses or scores, to check that the work was done right.")
+    private @Nullable Path save;
+
+    @Override
+    protected int run() throws IOException {
+        boolean needsData = kind == Kind.TRAIN || kind == Kind.CLASSIFY || kind == Kind.TOKENIZE;
+        if (needsData && data == null) {
+            throw badUsage("bench " + kind + " needs --data FILE");
+        }
+        if (save != null && kind != Kind.TRAIN && kind != Kind.CLASSIFY) {
+            throw badUsage("--save belongs to train and classify");
+        }
+        switch (kind) {
+            case GEMM -> gemm();
+            case TRAIN -> train();
+            case CLASSIFY -> classify();
+            case TOKENIZE -> print(List.of(TokenizeBenchmark.run(model.directory(), data(), repetitions())));
+            case LOAD -> print(LoadBenchmark.run(model.directory(), repetitions()));
+        }
+        return OK;
+    }
+
+    private void gemm() {
+        List<GemmBenchmark.Case> cases = shapes.isEmpty()
+                ? GemmBenchmark.standardCases()
+                : shapes.stream().map(GemmShapes::parse).toList();
+        print(GemmShapes.run(cases, threads(), repetitions().timed()));
+    }
+
+    private void train() throws IOException {
+        TrainBenchmark benchmark = Arguments.checked(() -> new TrainBenchmark(steps, warmUp, batchSize, rank));
+        TrainBenchmark.Result result = benchmark.run(model.directory(), data(), threads(), interruption());
+        print(result.measurements());
+        save("losses", result.losses());
+    }
+
+    private void classify() throws IOException {
+        ClassifyBenchmark.Result result =
+                ClassifyBenchmark.run(model.directory(), data(), threads(), repetitions());
+        print(result.measurements());
+        save("scores", result.scores());
+    }
+
+    private Repetitions repetitions() {
+        return Arguments.checked(() -> new Repetitions(warmUp, repetitions, interruption()));
+    }
+
+    private int threads() {
+        int count = threads == null
+                ? Integer.getInteger("fenlei.threads", Runtime.getRuntime().availableProcessors())
+                : threads;
+        if (count < 1 || count > 1024) {
+            throw badUsage("--threads must lie between 1 and 1024");
+        }
+        return count;
+    }
+
+    private Path data() {
+        return Objects.requireNonNull(data, "checked in run");
+    }
+
+    private ParameterException badUsage(String message) {
+        return new ParameterException(spec().commandLine(), message);
+    }
+
+    private void print(List<Measurement> measurements) {
+        JsonMapper mapper = JsonMapper.builder()
+                .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+                .build();
+        for (Measurement measurement : measurements) {
+            out().println(json ? mapper.writeValueAsString(measurement) : measurement.text());
+        }
+        out().flush();
+    }
+
+    private void save(String field, List<?> values) throws IOException {
+        if (save != null) {
+            DurableFiles.write(save, JsonMapper.shared().writeValueAsBytes(Map.of(field, values)));
+            say(field + " written to " + save);
+        }
+    }
+}

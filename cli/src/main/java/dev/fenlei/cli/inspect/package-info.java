@@ -1,0 +1,2 @@
+/// Reports on models, adapters and safetensors files.
+package dev.fenlei.cli.inspect;
