@@ -7,7 +7,7 @@ import org.junit.jupiter.api.Test;
 
 class WorkspaceTest {
 
-    private static final int BLOCK_COLUMNS = 1 << 20; // 4 MiB as F32, a sixteenth of a block
+    private static final int COLUMNS = 1 << 18; // 1 MiB as F32, the smallest block
 
     @Test
     void tensorsAreAlignedAndDoNotOverlap() {
@@ -55,15 +55,15 @@ class WorkspaceTest {
         }
     }
 
-    /// More than a block holds, and one tensor that is larger than a block.
+    /// Several blocks, and one tensor that is larger than the block it would lie in.
     private static void step(Workspace workspace) {
         for (int i = 0; i < 10; i++) {
-            workspace.take(1, BLOCK_COLUMNS);
+            workspace.take(1, COLUMNS);
         }
         Workspace.Mark mark = workspace.mark();
-        workspace.take(17, BLOCK_COLUMNS);
+        workspace.take(17, COLUMNS);
         workspace.release(mark);
-        workspace.take(7, BLOCK_COLUMNS);
+        workspace.take(7, COLUMNS);
     }
 
     @Test
