@@ -122,6 +122,10 @@ public record ModelConfig(
         int heads = fields.size("num_attention_heads", -1);
         int keyValueHeads = fields.size("num_key_value_heads", heads);
         fields.require("num_key_value_heads", heads % keyValueHeads == 0, "must divide num_attention_heads");
+        fields.require(
+                "num_attention_heads",
+                json.path("head_dim").isInt() || hidden % heads == 0,
+                "must divide hidden_size unless there is a head_dim");
         int headDim = fields.size("head_dim", hidden / heads);
         fields.require("head_dim", headDim % 2 == 0, "must be even");
         double eps = json.path("rms_norm_eps").asDouble(1e-6);
@@ -180,7 +184,9 @@ public record ModelConfig(
 
         void require(String field, boolean condition, String rule) throws ModelException {
             if (!condition) {
-                throw new ModelException(file, "field '" + field + "' is " + json.path(field) + "; " + rule);
+                JsonNode node = json.path(field);
+                throw new ModelException(
+                        file, "field '" + field + "' is " + (node.isMissingNode() ? "missing" : node) + "; " + rule);
             }
         }
 

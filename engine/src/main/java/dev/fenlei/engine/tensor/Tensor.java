@@ -25,7 +25,7 @@ public record Tensor(MemorySegment memory, DType dtype, int rows, int columns, i
                     "impossible shape: " + rows + " x " + columns + " with stride " + stride);
         }
         if (rows > 0 && columns > 0) {
-            long needed = ((long) (rows - 1) * stride + columns) * dtype.bytes();
+            long needed = Math.multiplyExact((long) (rows - 1) * stride + columns, (long) dtype.bytes());
             if (memory.byteSize() < needed) {
                 throw new IllegalArgumentException(
                         rows + " x " + columns + " " + dtype + " needs " + needed + " bytes, the memory has "

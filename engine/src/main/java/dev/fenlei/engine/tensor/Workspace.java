@@ -15,7 +15,11 @@ public final class Workspace implements AutoCloseable {
     /// A position to return to.
     public record Mark(int block, long offset) {}
 
-    private static final long MIN_BLOCK_BYTES = 64L << 20;
+    /// New blocks are as large as all others together within these bounds: zeroing large ones takes longer than a small
+    /// model's step.
+    private static final long MIN_BLOCK_BYTES = 1L << 20;
+
+    private static final long MAX_BLOCK_BYTES = 64L << 20;
     private static final long ALIGNMENT = 64;
 
     private final Arena arena = Arena.ofShared();
@@ -37,7 +41,8 @@ public final class Workspace implements AutoCloseable {
             offset = 0;
         }
         if (block == blocks.size()) {
-            blocks.add(arena.allocate(Math.max(MIN_BLOCK_BYTES, padded), ALIGNMENT));
+            long size = Math.clamp(heldBytes(), MIN_BLOCK_BYTES, MAX_BLOCK_BYTES);
+            blocks.add(arena.allocate(Math.max(size, padded), ALIGNMENT));
         }
         MemorySegment memory = blocks.get(block).asSlice(offset, bytes);
         offset += padded;

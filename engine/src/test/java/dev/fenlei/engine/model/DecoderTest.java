@@ -1,0 +1,136 @@
+package dev.fenlei.engine.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.fenlei.engine.compute.Backend;
+import dev.fenlei.engine.compute.cpu.CpuBackend;
+import dev.fenlei.engine.safetensors.SafetensorsException;
+import dev.fenlei.engine.tensor.Tensor;
+import dev.fenlei.engine.tensor.Workspace;
+import dev.fenlei.engine.testing.TinyModel;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class DecoderTest {
+
+    private static final int[] IDS = {3, 17, 5, 5, 22, 0, 9, 8, 1, 14};
+
+    private final Backend backend = new CpuBackend(2);
+    private final Workspace workspace = backend.newWorkspace();
+    private final Workspace cacheMemory = backend.newWorkspace();
+
+    @TempDir
+    Path directory;
+
+    private Decoder decoder;
+
+    @BeforeEach
+    void open() throws IOException {
+        decoder = Decoder.load(TinyModel.write(directory, true), backend);
+    }
+
+    @AfterEach
+    void close() {
+        decoder.close();
+        workspace.close();
+        cacheMemory.close();
+        backend.close();
+    }
+
+    private float[] hidden(Batch batch, KeyValueCache cache) {
+        workspace.reset();
+        return decoder.forward(Pass.inference(backend, workspace), batch, cache).toArray();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"10", "1,9", "9,1", "4,6", "3,3,4", "1,1,1,1,1,1,1,1,1,1"})
+    void aCacheFilledInPiecesGivesWhatOnePassGives(String pieces) {
+        float[] expected = hidden(Batch.sequence(0, IDS), null);
+        KeyValueCache cache = new KeyValueCache(cacheMemory, decoder.config(), IDS.length);
+        int row = 0;
+        for (String piece : pieces.split(",")) {
+            int end = row + Integer.parseInt(piece);
+            float[] actual = hidden(Batch.sequence(row, Arrays.copyOfRange(IDS, row, end)), cache);
+            assertThat(actual)
+                    .as("rows %d to %d", row, end)
+                    .containsExactly(
+                            Arrays.copyOfRange(expected, row * TinyModel.HIDDEN, end * TinyModel.HIDDEN), within(1e-4f));
+            row = end;
+        }
+    }
+
+    @Test
+    void aFrozenCacheIsNotWrittenTo() {
+        KeyValueCache cache = new KeyValueCache(cacheMemory, decoder.config(), 4);
+        int[] prefix = Arrays.copyOf(IDS, 4);
+        hidden(Batch.sequence(0, prefix), cache);
+        int[] rest = Arrays.copyOfRange(IDS, 4, IDS.length);
+        float[] first = hidden(Batch.sequence(4, rest), cache.frozen());
+        hidden(Batch.sequence(4, 1, 2, 3), cache.frozen());
+        assertThat(hidden(Batch.sequence(4, rest), cache.frozen())).isEqualTo(first);
+    }
+
+    @Test
+    void laterTokensDoNotChangeEarlierRows() {
+        float[] whole = hidden(Batch.sequence(0, IDS), null);
+        float[] part = hidden(Batch.sequence(0, Arrays.copyOf(IDS, 5)), null);
+        assertThat(part).containsExactly(Arrays.copyOf(whole, part.length), within(1e-5f));
+    }
+
+    @Test
+    void logitsOfSomeRowsAreThoseOfAll() {
+        Pass pass = Pass.inference(backend, workspace);
+        Tensor hidden = decoder.forward(pass, Batch.sequence(0, IDS), null);
+        Tensor all = decoder.logits(pass, hidden, IntStream.range(0, IDS.length).toArray());
+        Tensor some = decoder.logits(pass, hidden, 9, 2);
+        assertThat(some.row(0).toArray()).containsExactly(all.row(9).toArray(), within(1e-5f));
+        assertThat(some.row(1).toArray()).containsExactly(all.row(2).toArray(), within(1e-5f));
+    }
+
+    @Test
+    void trainingAllLeavesTheMappedWeightsAlone() throws IOException {
+        float[] before = decoder.weights().tensor("model.norm.weight").toArray();
+        for (Parameter parameter : decoder.trainAll()) {
+            backend.fill(parameter.value(), 0);
+        }
+        assertThat(decoder.weights().tensor("model.norm.weight").toArray()).isEqualTo(before);
+    }
+
+    @Test
+    void tokensAndPositionsOutsideTheModelAreRefused() {
+        assertThatThrownBy(() -> hidden(Batch.sequence(0, 1, TinyModel.VOCABULARY), null))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("23");
+        assertThatThrownBy(() -> hidden(Batch.sequence(0, new int[TinyModel.POSITIONS + 1]), null))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("32 positions");
+    }
+
+    @Test
+    void aTensorThatDoesNotFitTheConfigurationIsNamed() throws IOException {
+        Path config = directory.resolve("config.json");
+        Files.writeString(config, Files.readString(config).replace("\"intermediate_size\": 20", "\"intermediate_size\": 24"));
+        assertThatThrownBy(() -> Decoder.load(directory, backend))
+                .isInstanceOf(SafetensorsException.class)
+                .hasMessageContaining("model.layers.0.mlp.gate_proj.weight")
+                .hasMessageContaining("[20, 12]")
+                .hasMessageContaining("[24, 12]");
+    }
+
+    @Test
+    void anAbsentHeadIsNamed() throws IOException {
+        Files.writeString(directory.resolve("config.json"), TinyModel.config(false));
+        assertThatThrownBy(() -> Decoder.load(directory, backend)).hasMessageContaining("lm_head.weight");
+    }
+}

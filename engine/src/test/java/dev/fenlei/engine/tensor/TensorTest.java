@@ -1,0 +1,133 @@
+package dev.fenlei.engine.tensor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.lang.foreign.Arena;
+import java.math.BigDecimal;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class TensorTest {
+
+    private final Arena arena = Arena.ofConfined();
+
+    @AfterEach
+    void close() {
+        arena.close();
+    }
+
+    /// Element (r, c) is 10·r + c.
+    private Tensor counting(DType dtype, int rows, int columns) {
+        Tensor tensor = Tensor.of(arena.allocate((long) rows * columns * dtype.bytes(), 64), dtype, rows, columns);
+        for (int r = 0; r < rows; r++) {
+            for (int c = 0; c < columns; c++) {
+                tensor.set(r, c, 10 * r + c);
+            }
+        }
+        return tensor;
+    }
+
+    @ParameterizedTest
+    @EnumSource(DType.class)
+    void slicesShareMemoryAndKeepTheStride(DType dtype) {
+        Tensor tensor = counting(dtype, 4, 6);
+        Tensor slice = tensor.rows(1, 3).columns(2, 5);
+        assertThat(slice.toArray()).containsExactly(12, 13, 14, 22, 23, 24);
+        assertThat(slice.stride()).isEqualTo(6);
+        assertThat(slice.isContiguous()).isFalse();
+        assertThat(slice.row(1).isContiguous()).isTrue();
+        assertThat(slice.address()).isEqualTo(tensor.address() + 8L * dtype.bytes());
+        slice.set(1, 2, -1);
+        assertThat(tensor.get(2, 4)).isEqualTo(-1);
+        slice.copyFrom(new float[] {1, 2, 3, 4, 5, 6});
+        assertThat(tensor.row(1).toArray()).containsExactly(10, 11, 1, 2, 3, 15);
+        assertThat(tensor.row(2).toArray()).containsExactly(20, 21, 4, 5, 6, 25);
+    }
+
+    @Test
+    void emptySlicesHaveAShape() {
+        Tensor tensor = counting(DType.F32, 3, 4);
+        assertThat(tensor.rows(3, 3).rows()).isZero();
+        assertThat(tensor.columns(4, 4).size()).isZero();
+        assertThat(tensor.rows(1, 1).toArray()).isEmpty();
+    }
+
+    @Test
+    void reshapeNeedsContiguousElementsOfTheSameNumber() {
+        Tensor tensor = counting(DType.F32, 2, 6);
+        assertThat(tensor.reshape(4, 3).row(2).toArray()).containsExactly(10, 11, 12);
+        assertThatThrownBy(() -> tensor.reshape(5, 2)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> tensor.columns(0, 3).reshape(3, 2)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void impossibleShapesAndRangesAreRefused() {
+        Tensor tensor = counting(DType.F32, 2, 3);
+        assertThatThrownBy(() -> Tensor.of(tensor.memory(), DType.F32, 3, 3))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("36 bytes");
+        assertThatThrownBy(() -> new Tensor(tensor.memory(), DType.F32, 2, 3, 2))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> Tensor.of(tensor.memory(), DType.F32, Integer.MAX_VALUE, Integer.MAX_VALUE))
+                .isInstanceOf(ArithmeticException.class);
+        assertThatThrownBy(() -> tensor.rows(1, 3)).isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> tensor.columns(-1, 2)).isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> tensor.rows(2, 1)).isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> tensor.copyFrom(new float[5])).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void everyBfloat16SurvivesTheWayThroughSinglePrecision() {
+        for (int bits = 0; bits <= 0xFFFF; bits++) {
+            float value = BFloat16.toFloat((short) bits);
+            short back = BFloat16.fromFloat(value);
+            if (Float.isNaN(value)) {
+                assertThat(BFloat16.toFloat(back)).isNaN();
+            } else {
+                assertThat(back).isEqualTo((short) bits);
+            }
+        }
+    }
+
+    /// The nearer of the two neighbours, by exact distances; on a tie the one whose last bit is 0.
+    @Test
+    void bfloat16RoundsToNearestEven() {
+        Random random = new Random(3);
+        for (int i = 0; i < 20_000; i++) {
+            int bits = switch (i & 3) {
+                case 0 -> random.nextInt() & 0xFFFF_0000 | 0x8000; // ties
+                case 1 -> random.nextInt() & 0xFFFF_0000 | 0x7FFF + random.nextInt(3); // and their neighbours
+                case 2 -> random.nextInt() & 0x807F_FFFF; // subnormal
+                default -> random.nextInt();
+            };
+            float value = Float.intBitsToFloat(bits);
+            if (Float.isFinite(value)) {
+                assertThat(BFloat16.fromFloat(value)).as("%08x", bits).isEqualTo(nearest(value));
+            }
+        }
+    }
+
+    private static short nearest(float value) {
+        int below = Float.floatToRawIntBits(value) >>> 16; // towards zero
+        int above = below + 1; // away from it; the step past the greatest is infinity
+        BigDecimal exact = new BigDecimal(Math.abs(value));
+        BigDecimal low = new BigDecimal(Math.abs(BFloat16.toFloat((short) below)));
+        double high = (above & 0x7FFF) == 0x7F80 ? 0x1p128 : Math.abs(BFloat16.toFloat((short) above));
+        int order = exact.subtract(low).compareTo(new BigDecimal(high).subtract(exact));
+        return (short) (order < 0 || order == 0 && (below & 1) == 0 ? below : above);
+    }
+
+    @Test
+    void specialNumbersRoundToThemselves() {
+        assertThat(BFloat16.toFloat(BFloat16.fromFloat(Float.POSITIVE_INFINITY))).isEqualTo(Float.POSITIVE_INFINITY);
+        assertThat(BFloat16.toFloat(BFloat16.fromFloat(Float.NEGATIVE_INFINITY))).isEqualTo(Float.NEGATIVE_INFINITY);
+        assertThat(BFloat16.fromFloat(-0f)).isEqualTo((short) 0x8000);
+        // NaNs whose upper half alone would be infinity.
+        assertThat(BFloat16.toFloat(BFloat16.fromFloat(Float.intBitsToFloat(0x7F80_0001)))).isNaN();
+        assertThat(BFloat16.toFloat(BFloat16.fromFloat(Float.intBitsToFloat(0xFFFF_FFFF)))).isNaN();
+    }
+}
