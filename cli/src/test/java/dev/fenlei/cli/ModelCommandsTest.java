@@ -54,8 +54,8 @@ class ModelCommandsTest {
     @Test
     void aSeedMakesSamplingRepeatable() {
         Object[] command = {
-            "generate", "--model", model, "--prompt", "天气", "--raw", "--temperature", 2, "--top-k", 50, "--top-p", 0.95,
-            "--repetition-penalty", 1.1, "--max-new-tokens", 8, "--seed", 7
+            "generate", "--model", model, "--prompt", "天气", "--raw", "--temperature", 2, "--top-k", 50,
+            "--top-p", 0.95, "--repetition-penalty", 1.1, "--max-new-tokens", 8, "--seed", 7
         };
         assertThat(CommandRun.of(command).out()).isEqualTo(CommandRun.of(command).out());
     }

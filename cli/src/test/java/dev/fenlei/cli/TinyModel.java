@@ -25,7 +25,8 @@ final class TinyModel {
         Path model = folder.resolve("model");
         CommandRun run = CommandRun.of(
                 "pretrain", "--data", data, "--out", model, "--vocab-size", VOCABULARY_SIZE,
-                "--hidden-size", HIDDEN_SIZE, "--intermediate-size", 32, "--layers", 1, "--heads", 2, "--kv-heads", 1, "--max-positions", 128,
+                "--hidden-size", HIDDEN_SIZE,
+                "--intermediate-size", 32, "--layers", 1, "--heads", 2, "--kv-heads", 1, "--max-positions", 128,
                 "--sequence-length", 16, "--max-steps", 1, "--batch-size", 4);
         assertThat(run.status()).as(run.err()).isZero();
         return model;
