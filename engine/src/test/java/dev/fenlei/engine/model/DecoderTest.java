@@ -65,7 +65,8 @@ class DecoderTest {
             assertThat(actual)
                     .as("rows %d to %d", row, end)
                     .containsExactly(
-                            Arrays.copyOfRange(expected, row * TinyModel.HIDDEN, end * TinyModel.HIDDEN), within(1e-4f));
+                            Arrays.copyOfRange(expected, row * TinyModel.HIDDEN, end * TinyModel.HIDDEN),
+                            within(1e-4f));
             row = end;
         }
     }
@@ -120,7 +121,8 @@ class DecoderTest {
     @Test
     void aTensorThatDoesNotFitTheConfigurationIsNamed() throws IOException {
         Path config = directory.resolve("config.json");
-        Files.writeString(config, Files.readString(config).replace("\"intermediate_size\": 20", "\"intermediate_size\": 24"));
+        Files.writeString(config,
+                Files.readString(config).replace("\"intermediate_size\": 20", "\"intermediate_size\": 24"));
         assertThatThrownBy(() -> Decoder.load(directory, backend))
                 .isInstanceOf(SafetensorsException.class)
                 .hasMessageContaining("model.layers.0.mlp.gate_proj.weight")

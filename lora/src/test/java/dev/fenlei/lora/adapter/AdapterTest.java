@@ -88,7 +88,8 @@ class AdapterTest {
     @Test
     void seedsGiveTheSameAdapterAgain() {
         List<float[]> first = values(Adapter.create(decoder, config("all-linear"), 1));
-        assertThat(values(Adapter.create(decoder, config("all-linear"), 1))).usingRecursiveComparison().isEqualTo(first);
+        assertThat(values(Adapter.create(decoder, config("all-linear"), 1))).usingRecursiveComparison()
+                .isEqualTo(first);
         assertThat(values(Adapter.create(decoder, config("all-linear"), 2)).getFirst()).isNotEqualTo(first.getFirst());
     }
 

@@ -52,8 +52,8 @@ class LoraConfigTest {
 
     @Test
     void namesMatchWholePartsAtTheEnd() throws IOException {
-        LoraConfig.Targets targets =
-                load("{\"peft_type\": \"LORA\", \"target_modules\": [\"q_proj\", \"mlp.down_proj\"]}").targets();
+        LoraConfig.Targets targets = load(
+                "{\"peft_type\": \"LORA\", \"target_modules\": [\"q_proj\", \"mlp.down_proj\"]}").targets();
         assertThat(targets.matches(QUERY)).isTrue();
         assertThat(targets.matches("q_proj")).isTrue();
         assertThat(targets.matches(DOWN)).isTrue();
@@ -63,8 +63,9 @@ class LoraConfigTest {
 
     @Test
     void aStringIsAPatternForTheWholeName() throws IOException {
-        LoraConfig.Targets targets =
-                load("{\"peft_type\": \"LORA\", \"target_modules\": \".*\\\\.[0-4]\\\\.self_attn\\\\.[qv]_proj\"}").targets();
+        LoraConfig.Targets targets = load(
+                "{\"peft_type\": \"LORA\", \"target_modules\": \".*\\\\.[0-4]\\\\.self_attn\\\\.[qv]_proj\"}")
+                .targets();
         assertThat(targets.matches(QUERY)).isTrue();
         assertThat(targets.matches("model.layers.4.self_attn.v_proj")).isTrue();
         assertThat(targets.matches("model.layers.5.self_attn.v_proj")).isFalse();
@@ -102,11 +103,13 @@ class LoraConfigTest {
 
     @Test
     void unknownAndNeutralSettingsAreIgnored() throws IOException {
-        assertThat(loadWith("""
-                , "peft_version": "0.21.0", "corda_config": null, "something_new": {"deep": [1, 2]}, "qalora_group_size": 16,
-                "bias": "none", "use_dora": false, "use_bdlora": null, "fan_in_fan_out": false, "exclude_modules": [],
-                "layers_to_transform": null, "loftq_config": {}, "init_lora_weights": "gaussian"
-                """)).isEqualTo(loadWith(""));
+        assertThat(loadWith(
+                """
+                        , "peft_version": "0.21.0", "corda_config": null, "something_new": {"deep": [1, 2]}, "qalora_group_size": 16,
+                        "bias": "none", "use_dora": false, "use_bdlora": null, "fan_in_fan_out": false, "exclude_modules": [],
+                        "layers_to_transform": null, "loftq_config": {}, "init_lora_weights": "gaussian"
+                        """))
+                .isEqualTo(loadWith(""));
     }
 
     @ParameterizedTest
@@ -156,7 +159,8 @@ class LoraConfigTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "{", "[]", "{}", "{\"peft_type\": \"LORA\"}", "{\"peft_type\": \"LORA\", \"target_modules\": []}"})
+    @ValueSource(strings = {"", "{", "[]", "{}", "{\"peft_type\": \"LORA\"}",
+        "{\"peft_type\": \"LORA\", \"target_modules\": []}"})
     void aFileWithoutTheLeastSettingsIsRefused(String json) {
         assertThatThrownBy(() -> load(json))
                 .isInstanceOf(AdapterException.class)

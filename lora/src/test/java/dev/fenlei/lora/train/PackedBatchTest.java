@@ -11,7 +11,8 @@ class PackedBatchTest {
     @Test
     void examplesLieEndToEndAndEveryRowPredictsTheNextToken() {
         PackedBatch batch = PackedBatch.of(List.of(
-                new TrainingExample(new int[] {10, 11, 12, 13, 14}, 3), new TrainingExample(new int[] {20, 21, 22}, 1)));
+                new TrainingExample(new int[] {10, 11, 12, 13, 14}, 3),
+                new TrainingExample(new int[] {20, 21, 22}, 1)));
         assertThat(batch.batch().ids()).containsExactly(10, 11, 12, 13, 20, 21);
         assertThat(batch.batch().positions()).containsExactly(0, 1, 2, 3, 0, 1);
         assertThat(batch.batch().mask().sequenceStart()).containsExactly(0, 0, 0, 0, 4, 4);
