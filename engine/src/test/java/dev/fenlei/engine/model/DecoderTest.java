@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -48,7 +49,7 @@ class DecoderTest {
         backend.close();
     }
 
-    private float[] hidden(Batch batch, KeyValueCache cache) {
+    private float[] hidden(Batch batch, @Nullable KeyValueCache cache) {
         workspace.reset();
         return decoder.forward(Pass.inference(backend, workspace), batch, cache).toArray();
     }

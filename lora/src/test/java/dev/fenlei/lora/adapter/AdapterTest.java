@@ -17,6 +17,7 @@ import dev.fenlei.engine.tensor.Tensor;
 import dev.fenlei.engine.tensor.Workspace;
 import dev.fenlei.lora.pretrain.RandomModel;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -80,9 +81,9 @@ class AdapterTest {
         assertThat(hidden()).isEqualTo(before);
         // q: 4·16 + 16·4, down: 4·24 + 16·4, in 2 layers
         assertThat(adapter.size()).isEqualTo(2 * (128 + 160));
-        Tensor a = adapter.parameters().getFirst().value();
-        assertThat(a.toArray()).doesNotContain(0).usingElementComparator((x, y) -> Math.abs(x) <= 0.25f ? 0 : 1)
-                .containsOnly(0.25f);
+        for (float value : adapter.parameters().getFirst().value().toArray()) {
+            assertThat(value).as("A is uniform within 1/√16").isBetween(-0.25f, 0.25f).isNotZero();
+        }
     }
 
     @Test
@@ -162,7 +163,7 @@ class AdapterTest {
         adapter.detach(decoder);
         Path file = saved.resolve("adapter_model.safetensors");
         byte[] bytes = Files.readAllBytes(file);
-        String text = new String(bytes, java.nio.charset.StandardCharsets.ISO_8859_1);
+        String text = new String(bytes, StandardCharsets.ISO_8859_1);
         int last = text.lastIndexOf("\"F32\"");
         bytes[last + 1] = 'I';
         Files.write(file, bytes);

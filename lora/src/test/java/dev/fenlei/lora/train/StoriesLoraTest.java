@@ -36,7 +36,7 @@ class StoriesLoraTest {
         Files.copy(folder.resolve("lora/adapter_config.json"), directory.resolve("adapter_config.json"));
         Files.copy(
                 folder.resolve("lora/init.adapter_model.safetensors"), directory.resolve("adapter_model.safetensors"));
-        try (Backend backend = new CpuBackend(2);
+        try (Backend backend = new CpuBackend(1);
                 Decoder decoder = Decoder.load(folder.resolve("hf-qwen2"), backend)) {
             Adapter adapter = Adapter.load(decoder, directory);
             checkGradients(folder.resolve("lora/step0.grads.safetensors"), decoder, adapter, examples);
