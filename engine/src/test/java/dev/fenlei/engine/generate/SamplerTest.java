@@ -114,7 +114,8 @@ class SamplerTest {
         assertThatThrownBy(() -> settings(1, 0, 0, 0)).hasMessageContaining("topP");
         assertThatThrownBy(() -> settings(1, 0, 1.1, 0)).hasMessageContaining("topP");
         assertThatThrownBy(() -> new Generation(-1, 0, 0, 1, 1, Set.of(), 4, 0)).hasMessageContaining("maxNewTokens");
-        assertThatThrownBy(() -> new Generation(1, 0, 0, 1, 0, Set.of(), 4, 0)).hasMessageContaining("repetitionPenalty");
+        assertThatThrownBy(() -> new Generation(1, 0, 0, 1, 0, Set.of(), 4, 0))
+                .hasMessageContaining("repetitionPenalty");
         assertThatThrownBy(() -> new Generation(1, 0, 0, 1, 1, Set.of(), 0, 0)).hasMessageContaining("vocabularySize");
     }
 }

@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -48,7 +49,7 @@ class DecoderTest {
         backend.close();
     }
 
-    private float[] hidden(Batch batch, KeyValueCache cache) {
+    private float[] hidden(Batch batch, @Nullable KeyValueCache cache) {
         workspace.reset();
         return decoder.forward(Pass.inference(backend, workspace), batch, cache).toArray();
     }
@@ -65,7 +66,8 @@ class DecoderTest {
             assertThat(actual)
                     .as("rows %d to %d", row, end)
                     .containsExactly(
-                            Arrays.copyOfRange(expected, row * TinyModel.HIDDEN, end * TinyModel.HIDDEN), within(1e-4f));
+                            Arrays.copyOfRange(expected, row * TinyModel.HIDDEN, end * TinyModel.HIDDEN),
+                            within(1e-4f));
             row = end;
         }
     }
@@ -120,7 +122,8 @@ class DecoderTest {
     @Test
     void aTensorThatDoesNotFitTheConfigurationIsNamed() throws IOException {
         Path config = directory.resolve("config.json");
-        Files.writeString(config, Files.readString(config).replace("\"intermediate_size\": 20", "\"intermediate_size\": 24"));
+        Files.writeString(config,
+                Files.readString(config).replace("\"intermediate_size\": 20", "\"intermediate_size\": 24"));
         assertThatThrownBy(() -> Decoder.load(directory, backend))
                 .isInstanceOf(SafetensorsException.class)
                 .hasMessageContaining("model.layers.0.mlp.gate_proj.weight")

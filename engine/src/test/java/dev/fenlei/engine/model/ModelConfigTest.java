@@ -111,7 +111,8 @@ class ModelConfigTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size"
+                "model_type", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+                "vocab_size"
             })
     void aMissingFieldIsNamed(String field) {
         ObjectNode json = valid();

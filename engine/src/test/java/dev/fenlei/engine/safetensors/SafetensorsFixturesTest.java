@@ -51,8 +51,8 @@ class SafetensorsFixturesTest {
                 }
             }
         } else {
-            SafetensorsException refusal =
-                    catchThrowableOfType(SafetensorsException.class, () -> SafetensorsFile.open(file));
+            SafetensorsException refusal = catchThrowableOfType(SafetensorsException.class,
+                    () -> SafetensorsFile.open(file));
             assertThat(refusal.kind()).isEqualTo(Kind.valueOf(expected));
             assertThat(refusal).hasMessageStartingWith(file + ": ");
         }
@@ -71,7 +71,8 @@ class SafetensorsFixturesTest {
 
     @Test
     void specialNumbersKeepTheirBits() throws IOException {
-        try (SafetensorsFile file = SafetensorsFile.open(Shared.path(FOLDER).resolve("ok-special-floats.safetensors"))) {
+        try (SafetensorsFile file = SafetensorsFile
+                .open(Shared.path(FOLDER).resolve("ok-special-floats.safetensors"))) {
             String name = file.names().iterator().next();
             float[] values = file.tensor(name).toArray();
             assertThat(values).contains(Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY, -0f, Float.MAX_VALUE);

@@ -92,7 +92,8 @@ class SafetensorsWriterTest {
                         new Entry("cube", dtype, new long[] {2, 3, 1}, () -> cube),
                         new Entry("scalar", dtype, new long[0], () -> vector.columns(0, 1))));
         try (SafetensorsFile opened = SafetensorsFile.open(file)) {
-            assertThat(opened.metadata()).containsExactlyInAnyOrderEntriesOf(Map.of("format", "pt", "标题", "值\n\"quoted\""));
+            assertThat(opened.metadata())
+                    .containsExactlyInAnyOrderEntriesOf(Map.of("format", "pt", "标题", "值\n\"quoted\""));
             assertThat(opened.names()).containsExactlyInAnyOrder("matrix", "vector", "gaps", "empty", "cube", "scalar");
             assertThat(opened.info("matrix").shape()).containsExactly(7, 5);
             assertThat(opened.info("vector").shape()).containsExactly(3);

@@ -83,7 +83,8 @@ class ShardedWeightsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"../one.safetensors", "/etc/passwd", "sub\\\\one.safetensors", "..", "", "sub/one.safetensors"})
+    @ValueSource(
+            strings = {"../one.safetensors", "/etc/passwd", "sub\\\\one.safetensors", "..", "", "sub/one.safetensors"})
     void aShardOutsideTheDirectoryIsRefused(String name) throws IOException {
         writeIndex(name, "two.safetensors");
         assertThatThrownBy(() -> Weights.open(directory))
@@ -93,7 +94,8 @@ class ShardedWeightsTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"", "[]", "{", "{\"metadata\": {}}", "{\"weight_map\": [\"a\"]}", "{\"weight_map\": {\"a\": 3}}"})
+    @ValueSource(strings = {"", "[]", "{", "{\"metadata\": {}}", "{\"weight_map\": [\"a\"]}",
+        "{\"weight_map\": {\"a\": 3}}"})
     void aMalformedIndexIsRefused(String json) throws IOException {
         Files.writeString(index, json);
         assertThatThrownBy(() -> Weights.open(directory))

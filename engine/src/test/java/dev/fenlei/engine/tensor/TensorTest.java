@@ -99,8 +99,8 @@ class TensorTest {
         Random random = new Random(3);
         for (int i = 0; i < 20_000; i++) {
             int bits = switch (i & 3) {
-                case 0 -> random.nextInt() & 0xFFFF_0000 | 0x8000; // ties
-                case 1 -> random.nextInt() & 0xFFFF_0000 | 0x7FFF + random.nextInt(3); // and their neighbours
+                case 0 -> (random.nextInt() & 0xFFFF_0000) | 0x8000; // ties
+                case 1 -> (random.nextInt() & 0xFFFF_0000) | (0x7FFF + random.nextInt(3)); // and their neighbours
                 case 2 -> random.nextInt() & 0x807F_FFFF; // subnormal
                 default -> random.nextInt();
             };
@@ -118,7 +118,7 @@ class TensorTest {
         BigDecimal low = new BigDecimal(Math.abs(BFloat16.toFloat((short) below)));
         double high = (above & 0x7FFF) == 0x7F80 ? 0x1p128 : Math.abs(BFloat16.toFloat((short) above));
         int order = exact.subtract(low).compareTo(new BigDecimal(high).subtract(exact));
-        return (short) (order < 0 || order == 0 && (below & 1) == 0 ? below : above);
+        return (short) (order < 0 || (order == 0 && (below & 1) == 0) ? below : above);
     }
 
     @Test

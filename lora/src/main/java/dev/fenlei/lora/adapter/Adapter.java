@@ -63,29 +63,37 @@ public final class Adapter {
             } catch (IllegalArgumentException e) {
                 throw new AdapterException(directory.resolve(LoraConfig.FILE), String.valueOf(e.getMessage()));
             }
-            TreeSet<String> surplus = new TreeSet<>(weights.names());
-            List<String> faults = new ArrayList<>();
-            for (Parameter parameter : adapter.parameters) {
-                Tensor target = parameter.value();
-                if (!surplus.remove(parameter.name())) {
-                    faults.add("missing " + parameter.name());
-                    continue;
-                }
-                Tensor tensor = weights.tensor(parameter.name());
-                if (tensor.rows() != target.rows() || tensor.columns() != target.columns()) {
-                    faults.add(parameter.name() + " has shape "
-                            + weights.info(parameter.name()).shapeText() + ", expected [" + target.rows() + ", "
-                            + target.columns() + "]");
-                    continue;
-                }
-                decoder.backend().copy(tensor, target);
-            }
-            surplus.forEach(name -> faults.add("unexpected " + name));
-            if (!faults.isEmpty()) {
+            try {
+                adapter.fill(weights, decoder.backend());
+            } catch (IOException | RuntimeException e) {
                 adapter.detach(decoder);
-                throw new AdapterException(file, "does not fit the model: " + String.join("; ", faults));
+                throw e;
             }
             return adapter;
+        }
+    }
+
+    private void fill(SafetensorsFile weights, Backend backend) throws IOException {
+        TreeSet<String> surplus = new TreeSet<>(weights.names());
+        List<String> faults = new ArrayList<>();
+        for (Parameter parameter : parameters) {
+            Tensor target = parameter.value();
+            if (!surplus.remove(parameter.name())) {
+                faults.add("missing " + parameter.name());
+                continue;
+            }
+            Tensor tensor = weights.tensor(parameter.name());
+            if (tensor.rows() != target.rows() || tensor.columns() != target.columns()) {
+                faults.add(parameter.name() + " has shape "
+                        + weights.info(parameter.name()).shapeText() + ", expected [" + target.rows() + ", "
+                        + target.columns() + "]");
+                continue;
+            }
+            backend.copy(tensor, target);
+        }
+        surplus.forEach(name -> faults.add("unexpected " + name));
+        if (!faults.isEmpty()) {
+            throw new AdapterException(weights.path(), "does not fit the model: " + String.join("; ", faults));
         }
     }
 

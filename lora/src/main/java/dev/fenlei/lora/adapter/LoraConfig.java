@@ -18,8 +18,11 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.PrettyPrinter;
+import tools.jackson.core.util.DefaultIndenter;
+import tools.jackson.core.util.DefaultPrettyPrinter;
+import tools.jackson.core.util.Separators;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /// The settings of a LoRA adapter (Hu et al. 2021), as PEFT keeps them in `adapter_config.json`.
@@ -95,8 +98,10 @@ public record LoraConfig(
     }
 
     public LoraConfig {
-        require(rank >= 1 && rank <= MAX_RANK, "r must lie between 1 and " + MAX_RANK + ", it is " + rank);
-        require(alpha > 0 && Double.isFinite(alpha), "lora_alpha must be positive, it is " + alpha);
+        checkRank("r", rank);
+        checkAlpha("lora_alpha", alpha);
+        rankPattern.forEach((pattern, value) -> checkRank("rank_pattern." + pattern, value));
+        alphaPattern.forEach((pattern, value) -> checkAlpha("alpha_pattern." + pattern, value));
         require(dropout >= 0 && dropout < 1, "lora_dropout must lie between 0 and 1, it is " + dropout);
         // The order of patterns matters: the first match counts.
         rankPattern = Collections.unmodifiableMap(new LinkedHashMap<>(rankPattern));
@@ -174,14 +179,32 @@ public record LoraConfig(
         }
         return new LoraConfig(
                 json.path("base_model_name_or_path").stringValueOpt().orElse(null),
-                json.path("r").asInt(8),
-                json.path("lora_alpha").asDouble(8),
-                json.path("lora_dropout").asDouble(0),
+                value(file, json, "r", 8, JsonNode::isInt, JsonNode::intValue),
+                value(file, json, "lora_alpha", 8.0, JsonNode::isNumber, JsonNode::doubleValue),
+                value(file, json, "lora_dropout", 0.0, JsonNode::isNumber, JsonNode::doubleValue),
                 targets(file, json.path("target_modules")),
-                json.path("use_rslora").asBoolean(false),
+                value(file, json, "use_rslora", false, JsonNode::isBoolean, JsonNode::booleanValue),
                 pattern(file, json.path("rank_pattern"), "rank_pattern", JsonNode::isInt, JsonNode::intValue),
                 pattern(file, json.path("alpha_pattern"), "alpha_pattern", JsonNode::isNumber, JsonNode::doubleValue),
                 strings(file, json.path("modules_to_save"), "modules_to_save"));
+    }
+
+    private static <T> T value(
+            Path file, JsonNode json, String field, T fallback, Predicate<JsonNode> check, Function<JsonNode, T> value)
+            throws AdapterException {
+        JsonNode node = json.path(field);
+        if (node.isMissingNode() || node.isNull()) {
+            return fallback;
+        }
+        if (!check.test(node)) {
+            throw new AdapterException(
+                    file, "field '" + field + "' is " + node + ", which is not a " + kind(fallback));
+        }
+        return value.apply(node);
+    }
+
+    private static String kind(Object example) {
+        return example instanceof Boolean ? "truth value" : example instanceof Integer ? "whole number" : "number";
     }
 
     private static Targets targets(Path file, JsonNode node) throws AdapterException {
@@ -202,6 +225,9 @@ public record LoraConfig(
         List<String> result = new ArrayList<>();
         if (node.isMissingNode() || node.isNull()) {
             return result;
+        }
+        if (!node.isArray()) {
+            throw new AdapterException(file, "field '" + field + "' is " + node + ", which is not a list of names");
         }
         for (JsonNode item : node) {
             if (!item.isString()) {
@@ -242,7 +268,9 @@ public record LoraConfig(
     /// The file's contents as PEFT writes them: sorted keys, two spaces.
     byte[] toJson() {
         Map<String, @Nullable Object> keys = new TreeMap<>();
-        keys.put("alpha_pattern", alphaPattern);
+        Map<String, Number> alphas = new LinkedHashMap<>();
+        alphaPattern.forEach((pattern, value) -> alphas.put(pattern, number(value)));
+        keys.put("alpha_pattern", alphas);
         keys.put("auto_mapping", null);
         keys.put("base_model_name_or_path", baseModel);
         keys.put("bias", "none");
@@ -268,15 +296,34 @@ public record LoraConfig(
         keys.put("task_type", "CAUSAL_LM");
         keys.put("use_dora", false);
         keys.put("use_rslora", rankStabilized);
-        return JsonMapper.builder()
-                .enable(SerializationFeature.INDENT_OUTPUT)
-                .build()
+        return JsonMapper.shared()
+                .writer()
+                .with(printer())
                 .writeValueAsString(keys)
                 .getBytes(StandardCharsets.UTF_8);
     }
 
+    /// Python's layout: no space before a colon, every element of a list on its own line.
+    private static PrettyPrinter printer() {
+        DefaultIndenter indenter = new DefaultIndenter("  ", "\n");
+        return new DefaultPrettyPrinter(Separators.createDefaultInstance()
+                        .withObjectNameValueSpacing(Separators.Spacing.AFTER)
+                        .withObjectEmptySeparator("")
+                        .withArrayEmptySeparator(""))
+                .withObjectIndenter(indenter)
+                .withArrayIndenter(indenter);
+    }
+
     private static Number number(double value) {
         return value == Math.rint(value) ? (Number) (long) value : (Number) value;
+    }
+
+    private static void checkRank(String field, int rank) {
+        require(rank >= 1 && rank <= MAX_RANK, field + " must lie between 1 and " + MAX_RANK + ", it is " + rank);
+    }
+
+    private static void checkAlpha(String field, double alpha) {
+        require(alpha > 0 && Double.isFinite(alpha), field + " must be positive, it is " + alpha);
     }
 
     private static void require(boolean condition, String message) {

@@ -1,0 +1,20 @@
+package dev.fenlei.lora.pretrain;
+
+import java.io.IOException;
+import java.nio.file.Path;
+
+/// A random model of two layers for tests of what is built on a decoder.
+public final class RandomModel {
+
+    public static final int VOCABULARY = 320;
+
+    private RandomModel() {}
+
+    /// Writes `config.json` and `model.safetensors`.
+    public static Path write(Path directory) throws IOException {
+        ModelShape shape = new ModelShape(VOCABULARY, 16, 24, 2, 4, 2, 64, 100);
+        shape.writeConfig(directory, "float32", 2);
+        shape.writeWeights(directory, 5);
+        return directory;
+    }
+}
