@@ -19,13 +19,13 @@ final class JsonFiles {
     private static final long MAX_FILE_BYTES = 256L << 20;
 
     private static final JsonMapper MAPPER = JsonMapper.builder(JsonFactory.builder()
-                    .streamReadConstraints(StreamReadConstraints.builder()
-                            .maxNestingDepth(64)
-                            .maxStringLength(1 << 20)
-                            .maxNameLength(1 << 16)
-                            .maxDocumentLength(MAX_FILE_BYTES)
-                            .build())
+            .streamReadConstraints(StreamReadConstraints.builder()
+                    .maxNestingDepth(64)
+                    .maxStringLength(1 << 20)
+                    .maxNameLength(1 << 16)
+                    .maxDocumentLength(MAX_FILE_BYTES)
                     .build())
+            .build())
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .build();
 

@@ -47,8 +47,7 @@ public final class Tokenizer {
         List<AddedToken> added = vocabulary.addedTokens();
         rawSplitter = new AddedTokenSplitter(
                 added.stream().filter(token -> !token.normalized()).toList(), UnaryOperator.identity());
-        normalizedSplitter =
-                new AddedTokenSplitter(added.stream().filter(AddedToken::normalized).toList(), normalizer);
+        normalizedSplitter = new AddedTokenSplitter(added.stream().filter(AddedToken::normalized).toList(), normalizer);
 
         idOfToken = new HashMap<>(vocabulary.idOfToken());
         for (AddedToken token : added) {

@@ -33,7 +33,7 @@ final class TokenizerReader {
             return readVocabularyAndMerges(directory);
         }
         throw new TokenizerException(
-                    directory, "holds no tokenizer: expected tokenizer.json, or vocab.json and merges.txt");
+                directory, "holds no tokenizer: expected tokenizer.json, or vocab.json and merges.txt");
     }
 
     private static Vocabulary readTokenizerFile(Path file) throws IOException {
@@ -124,8 +124,8 @@ final class TokenizerReader {
                     + "\"; vocab.json with merges.txt is for Qwen2Tokenizer only, others need tokenizer.json");
         }
         Path vocabularyFile = directory.resolve("vocab.json");
-        Map<String, Integer> idOfToken =
-                readVocabulary(vocabularyFile, "the file", JsonFiles.readObject(vocabularyFile));
+        Map<String, Integer> idOfToken = readVocabulary(vocabularyFile, "the file",
+                JsonFiles.readObject(vocabularyFile));
 
         Path mergesFile = directory.resolve("merges.txt");
         List<Merge> merges = new ArrayList<>();
@@ -156,8 +156,8 @@ final class TokenizerReader {
         }
         Path addedFile = directory.resolve("added_tokens.json");
         if (Files.exists(addedFile)) {
-            for (Map.Entry<String, Integer> entry :
-                    readVocabulary(addedFile, "the file", JsonFiles.readObject(addedFile)).entrySet()) {
+            for (Map.Entry<String, Integer> entry : readVocabulary(addedFile, "the file",
+                    JsonFiles.readObject(addedFile)).entrySet()) {
                 // This older form has no flags; the tokens of Qwen's that are special are those in angle bars.
                 String content = entry.getKey();
                 boolean special = content.startsWith("<|") && content.endsWith("|>");

@@ -16,8 +16,7 @@ public final class TrainedBpe {
 
     private static final String FLAGS = "\"single_word\": false, \"lstrip\": false, \"rstrip\": false, "
             + "\"normalized\": false, \"special\": true";
-    private static final String BYTE_LEVEL =
-            "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": false, \"use_regex\": false}";
+    private static final String BYTE_LEVEL = "{\"type\": \"ByteLevel\", \"add_prefix_space\": false, \"trim_offsets\": false, \"use_regex\": false}";
 
     private final List<String> tokens;
     private final List<Merge> merges;

@@ -69,7 +69,7 @@ final class WordCounts {
         Matcher matcher = pattern.matcher(composed);
         while (matcher.find()) {
             int end = matcher.end();
-            for (int start = matcher.start(); start < end; ) {
+            for (int start = matcher.start(); start < end;) {
                 int next = Math.min(end, start + MAX_CHUNK);
                 if (next < end && Character.isLowSurrogate(composed.charAt(next))) {
                     next++;

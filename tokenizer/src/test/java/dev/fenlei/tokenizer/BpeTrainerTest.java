@@ -21,7 +21,8 @@ final class BpeTrainerTest {
     private Path directory;
 
     private static List<String> texts(long seed) {
-        String[] words = {"体育", "财经新闻", "the", "there", "other", "分类", "aaa", "aaaa", "，", "。", "é", "😀", "1999", "\n"};
+        String[] words = {"体育", "财经新闻", "the", "there", "other", "分类", "aaa", "aaaa", "，", "。", "é", "😀", "1999",
+            "\n"};
         Random random = new Random(seed);
         List<String> texts = new ArrayList<>();
         for (int i = 0; i < 60; i++) {

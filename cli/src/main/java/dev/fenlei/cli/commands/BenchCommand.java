@@ -127,8 +127,7 @@ public final class BenchCommand extends FenleiCommand {
     }
 
     private void classify() throws IOException {
-        ClassifyBenchmark.Result result =
-                ClassifyBenchmark.run(model.directory(), data(), threads(), repetitions());
+        ClassifyBenchmark.Result result = ClassifyBenchmark.run(model.directory(), data(), threads(), repetitions());
         print(result.measurements());
         save("scores", result.scores());
     }

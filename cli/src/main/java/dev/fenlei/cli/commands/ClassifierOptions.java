@@ -22,13 +22,16 @@ final class ClassifierOptions {
     @Mixin
     private ModelOptions modelOptions = new ModelOptions();
 
-    @Option(names = {"--adapter", "--adapter_path", "--adapter-path"}, paramLabel = "DIR", description = "Adapter directory in PEFT form (default: the bare model).")
+    @Option(names = {"--adapter", "--adapter_path", "--adapter-path"}, paramLabel = "DIR",
+            description = "Adapter directory in PEFT form (default: the bare model).")
     private @Nullable Path adapter;
 
-    @Option(names = "--max-length", description = "The most tokens of a prompt and its label (default: what the adapter was trained with, else 384).")
+    @Option(names = "--max-length",
+            description = "The most tokens of a prompt and its label (default: what the adapter was trained with, else 384).")
     private @Nullable Integer maxLength;
 
-    @Option(names = "--scoring", description = "labels: the probability of every candidate; generate: what the model writes (default: labels).")
+    @Option(names = "--scoring",
+            description = "labels: the probability of every candidate; generate: what the model writes (default: labels).")
     Scoring scoring = Scoring.LABELS;
 
     /// What [#open] opened.

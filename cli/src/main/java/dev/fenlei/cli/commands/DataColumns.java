@@ -12,17 +12,22 @@ import picocli.CommandLine.Option;
 /// How to read data files: options that all commands over examples share.
 final class DataColumns {
 
-    @Option(names = "--candidates", paramLabel = "row|all|FILE", description = "What to choose from: each row's own list (row, the default), every label of the data (all), or the lines of a file.")
+    @Option(names = "--candidates", paramLabel = "row|all|FILE",
+            description = "What to choose from: each row's own list (row, the default), every label of the data (all), or the lines of a file.")
     String candidates = "row";
 
     @Option(names = "--text-column", paramLabel = "NAME", description = "Name of the text column, if it is not text.")
-    @Nullable String textColumn;
+    @Nullable
+    String textColumn;
 
-    @Option(names = "--label-column", paramLabel = "NAME", description = "Name of the label column, if it is not output or label.")
-    @Nullable String labelColumn;
+    @Option(names = "--label-column", paramLabel = "NAME",
+            description = "Name of the label column, if it is not output or label.")
+    @Nullable
+    String labelColumn;
 
     @Option(names = "--class-file", paramLabel = "FILE", description = "Class names of data whose labels are numbers.")
-    @Nullable Path classFile;
+    @Nullable
+    Path classFile;
 
     DataOptions options(boolean labelled) {
         DataOptions options = (labelled ? DataOptions.labelled() : DataOptions.unlabelled())

@@ -18,19 +18,22 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// `evaluate`: metrics and confusion matrix of a model and an adapter on a labelled file.
-@Command(name = "evaluate", description = "Judge a model and an adapter on labelled data: metrics and confusion matrix.")
+@Command(name = "evaluate",
+        description = "Judge a model and an adapter on labelled data: metrics and confusion matrix.")
 public final class EvaluateCommand extends FenleiCommand {
 
     @Mixin
     private ClassifierOptions classifierOptions = new ClassifierOptions();
 
-    @Option(names = "--data", required = true, paramLabel = "PATH", description = "A labelled file, or a folder with test.*.")
+    @Option(names = "--data", required = true, paramLabel = "PATH",
+            description = "A labelled file, or a folder with test.*.")
     private Path data = Path.of("");
 
     @Mixin
     private DataColumns columns = new DataColumns();
 
-    @Option(names = "--out", paramLabel = "DIR", description = "Where to write evaluation.json, predictions.jsonl and the confusion matrix (default: nowhere).")
+    @Option(names = "--out", paramLabel = "DIR",
+            description = "Where to write evaluation.json, predictions.jsonl and the confusion matrix (default: nowhere).")
     private @Nullable Path out;
 
     @Option(names = "--font", paramLabel = "FILE", description = "Font for the confusion matrix picture.")

@@ -8,7 +8,7 @@ import picocli.CommandLine.Option;
 /// The option that names a model.
 final class ModelOption {
 
-    @Option(names = "--model", paramLabel = "DIR",
+    @Option(names = {"--model", "--model_path", "--model-path"}, paramLabel = "DIR",
             description = "Model directory in Hugging Face form (default: the bundled tiny model).")
     private @Nullable Path model;
 

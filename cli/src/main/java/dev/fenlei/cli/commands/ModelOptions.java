@@ -1,23 +1,26 @@
 package dev.fenlei.cli.commands;
 
-import dev.fenlei.cli.Installation;
 import dev.fenlei.cli.UserErrorException;
 import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.compute.cpu.CpuBackend;
 import java.nio.file.Path;
 import java.util.Locale;
-import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /// Which model, and what computes it: options that all commands over a model share.
 final class ModelOptions {
 
-    enum Device { AUTO, CPU, CUDA }
+    enum Device {
+        AUTO, CPU, CUDA
+    }
 
-    enum Precision { AUTO, F32, BF16 }
+    enum Precision {
+        AUTO, F32, BF16
+    }
 
-    @Option(names = {"--model", "--model_path", "--model-path"}, paramLabel = "DIR", description = "Model directory in Hugging Face form (default: the bundled tiny model).")
-    @Nullable Path model;
+    @Mixin
+    private ModelOption model = new ModelOption();
 
     @Option(names = "--device", description = "auto, cpu or cuda (default: auto).")
     Device device = Device.AUTO;
@@ -29,7 +32,7 @@ final class ModelOptions {
     int threads = Runtime.getRuntime().availableProcessors();
 
     Path model() {
-        return model == null ? Installation.find().tinyModel() : model;
+        return model.directory();
     }
 
     Backend backend() {

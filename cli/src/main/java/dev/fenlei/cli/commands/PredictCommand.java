@@ -40,10 +40,12 @@ public final class PredictCommand extends FenleiCommand {
     @Mixin
     private ClassifierOptions classifierOptions = new ClassifierOptions();
 
-    @Option(names = {"--input", "--input_path", "--input-path"}, paramLabel = "FILE", description = "Rows with a text field; - for JSON lines on standard input (default: -).")
+    @Option(names = {"--input", "--input_path", "--input-path"}, paramLabel = "FILE",
+            description = "Rows with a text field; - for JSON lines on standard input (default: -).")
     private String input = "-";
 
-    @Option(names = {"--output", "--output_path", "--output-path"}, paramLabel = "FILE", description = "Where to write; - for standard output (default: -).")
+    @Option(names = {"--output", "--output_path", "--output-path"}, paramLabel = "FILE",
+            description = "Where to write; - for standard output (default: -).")
     private String output = "-";
 
     @Mixin
@@ -85,7 +87,8 @@ public final class PredictCommand extends FenleiCommand {
     }
 
     private void classify(
-            DataReader reader, ClassifierOptions.Opened opened, CandidatePolicy policy, Progress progress, Writer writer)
+            DataReader reader, ClassifierOptions.Opened opened, CandidatePolicy policy, Progress progress,
+            Writer writer)
             throws IOException {
         List<DataRow> batch = new ArrayList<>();
         while (reader.hasNext()) {

@@ -22,13 +22,16 @@ import picocli.CommandLine.Option;
         description = "Train all weights of a new small language model, and its tokenizer, from text.")
 public final class PretrainCommand extends FenleiCommand {
 
-    @Option(names = "--data", required = true, paramLabel = "FILE", description = "Rows with a text field (.jsonl, .jsonl.gz, .csv …).")
+    @Option(names = "--data", required = true, paramLabel = "FILE",
+            description = "Rows with a text field (.jsonl, .jsonl.gz, .csv …).")
     private Path data = Path.of("");
 
-    @Option(names = "--exclude", paramLabel = "FILE", description = "Leave out rows whose ids this file holds, such as test data. Repeatable.")
+    @Option(names = "--exclude", paramLabel = "FILE",
+            description = "Leave out rows whose ids this file holds, such as test data. Repeatable.")
     private List<Path> exclude = new ArrayList<>();
 
-    @Option(names = "--out", required = true, paramLabel = "DIR", description = "The model directory to write. A tokenizer that is there already is used.")
+    @Option(names = "--out", required = true, paramLabel = "DIR",
+            description = "The model directory to write. A tokenizer that is there already is used.")
     private Path out = Path.of("");
 
     @Option(names = "--vocab-size", description = "Tokens of the vocabulary (default: ${DEFAULT-VALUE}).")
@@ -37,7 +40,8 @@ public final class PretrainCommand extends FenleiCommand {
     @Option(names = "--hidden-size", description = "Width of the residual stream (default: ${DEFAULT-VALUE}).")
     private int hiddenSize = 256;
 
-    @Option(names = "--intermediate-size", description = "Width inside the feed-forward network (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--intermediate-size",
+            description = "Width inside the feed-forward network (default: ${DEFAULT-VALUE}).")
     private int intermediateSize = 704;
 
     @Option(names = "--layers", description = "Number of layers (default: ${DEFAULT-VALUE}).")
@@ -55,10 +59,12 @@ public final class PretrainCommand extends FenleiCommand {
     @Option(names = "--rope-theta", description = "Base of the rotary frequencies (default: ${DEFAULT-VALUE}).")
     private double ropeTheta = 10_000;
 
-    @Option(names = "--sequence-length", description = "Tokens that are trained on as one text (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--sequence-length",
+            description = "Tokens that are trained on as one text (default: ${DEFAULT-VALUE}).")
     private int sequenceLength = 256;
 
-    @Option(names = "--max-characters", description = "Texts are cut to so many characters (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--max-characters",
+            description = "Texts are cut to so many characters (default: ${DEFAULT-VALUE}).")
     private int maxCharacters = 1_000_000;
 
     @Option(names = "--collapse-white-space", description = "Turn runs of white space into one space.")
@@ -70,12 +76,15 @@ public final class PretrainCommand extends FenleiCommand {
     @Override
     protected int run() throws Exception {
         Corpus corpus = Corpus.read(data, exclude, maxCharacters, collapseWhiteSpace);
-        say(corpus.texts().size() + " texts, " + corpus.excluded() + " left out, " + corpus.unusable() + " without text");
-        ModelShape shape = new ModelShape(
-                vocabSize, hiddenSize, intermediateSize, layers, heads, keyValueHeads, maxPositions, ropeTheta);
+        say(corpus.texts().size() + " texts, " + corpus.excluded() + " left out, " + corpus.unusable()
+                + " without text");
+        ModelShape shape = Arguments.checked(() -> new ModelShape(
+                vocabSize, hiddenSize, intermediateSize, layers, heads, keyValueHeads, maxPositions, ropeTheta));
+        Arguments.checked(() -> training.settings(corpus.texts().size()));
         List<Progress> bar = new ArrayList<>();
         try (Backend backend = new CpuBackend()) {
-            Pretraining pretraining = new Pretraining(backend, shape, sequenceLength, training::settings);
+            Pretraining pretraining = Arguments
+                    .checked(() -> new Pretraining(backend, shape, sequenceLength, training::settings));
             Pretraining.Report report = pretraining.run(
                     corpus,
                     out,
@@ -96,7 +105,8 @@ public final class PretrainCommand extends FenleiCommand {
     }
 
     private boolean onStep(Progress bar, Trainer.Step step) {
-        bar.note(String.format(Locale.ROOT, "loss %.4f  lr %.2e  epoch %.2f", step.loss(), step.learningRate(), step.epoch()));
+        bar.note(String.format(Locale.ROOT, "loss %.4f  lr %.2e  epoch %.2f", step.loss(), step.learningRate(),
+                step.epoch()));
         bar.advance(1);
         return !interruption().requested();
     }

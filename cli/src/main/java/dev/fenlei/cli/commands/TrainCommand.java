@@ -44,7 +44,8 @@ public final class TrainCommand extends FenleiCommand {
     @Mixin
     private ModelOptions modelOptions = new ModelOptions();
 
-    @Option(names = "--data", paramLabel = "PATH", description = "A folder with train.*, test.* and optionally valid.*, or one file (default: the sample data).")
+    @Option(names = "--data", paramLabel = "PATH",
+            description = "A folder with train.*, test.* and optionally valid.*, or one file (default: the sample data).")
     private @Nullable Path data;
 
     @Mixin
@@ -53,7 +54,8 @@ public final class TrainCommand extends FenleiCommand {
     @Option(names = "--out", paramLabel = "DIR", description = "The run folder to write (default: runs/DATE-TIME).")
     private @Nullable Path out;
 
-    @Option(names = "--max-length", description = "The most tokens of a prompt and its label; longer texts are cut in the middle (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--max-length",
+            description = "The most tokens of a prompt and its label; longer texts are cut in the middle (default: ${DEFAULT-VALUE}).")
     private int maxLength = Classifier.DEFAULT_MAX_LENGTH;
 
     @Option(names = "--lora-r", description = "Rank of the adapter (default: ${DEFAULT-VALUE}).")
@@ -65,7 +67,8 @@ public final class TrainCommand extends FenleiCommand {
     @Option(names = "--lora-dropout", description = "Dropout on the adapter's input (default: ${DEFAULT-VALUE}).")
     private double dropout = 0.1;
 
-    @Option(names = "--target-modules", split = ",", description = "Modules to adapt, by name, or all-linear (default: all-linear).")
+    @Option(names = "--target-modules", split = ",",
+            description = "Modules to adapt, by name, or all-linear (default: all-linear).")
     private List<String> targets = new ArrayList<>(LoraConfig.ALL_MODULES);
 
     @Option(names = "--rslora", description = "Scale the update by alpha / sqrt(r).")
@@ -74,13 +77,16 @@ public final class TrainCommand extends FenleiCommand {
     @Mixin
     private TrainingOptions training = new TrainingOptions();
 
-    @Option(names = "--baseline", paramLabel = "N", description = "Score the bare model on so many test examples first; 0 for none (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--baseline", paramLabel = "N",
+            description = "Score the bare model on so many test examples first; 0 for none (default: ${DEFAULT-VALUE}).")
     private int baseline = 200;
 
-    @Option(names = "--scoring", description = "labels: the probability of every candidate; generate: what the model writes (default: labels).")
+    @Option(names = "--scoring",
+            description = "labels: the probability of every candidate; generate: what the model writes (default: labels).")
     private Scoring scoring = Scoring.LABELS;
 
-    @Option(names = "--font", paramLabel = "FILE", description = "Font for the confusion matrix picture, if none is found that can show the labels.")
+    @Option(names = "--font", paramLabel = "FILE",
+            description = "Font for the confusion matrix picture, if none is found that can show the labels.")
     private @Nullable Path font;
 
     @Override
@@ -95,7 +101,7 @@ public final class TrainCommand extends FenleiCommand {
             Tokenizer tokenizer = Tokenizer.load(model);
             ClassificationPrompt prompt = new ClassificationPrompt(tokenizer, checkedMaxLength(decoder));
             List<TrainingExample> examples = examples(set.train(), policy, prompt, dataPath);
-            TrainingSettings settings = settings(examples.size());
+            TrainingSettings settings = Arguments.checked(() -> training.settings(examples.size()));
             if (settings.totalSteps(examples.size()) == 0) {
                 throw new UserErrorException("there is nothing to train: 0 steps");
             }
@@ -104,7 +110,8 @@ public final class TrainCommand extends FenleiCommand {
                 say(String.format(
                         Locale.ROOT,
                         "%s: %,d parameters; %d training, %d validation, %d test examples; %d labels",
-                        model, decoder.config().parameters(), set.train().size(), set.validation().size(), set.test().size(),
+                        model, decoder.config().parameters(), set.train().size(), set.validation().size(),
+                        set.test().size(),
                         set.labels().size()));
                 double bare = bareAccuracy(decoder, tokenizer, prompt, set, policy);
                 Adapter adapter = Adapter.create(decoder, lora, training.seed);
@@ -120,21 +127,10 @@ public final class TrainCommand extends FenleiCommand {
     }
 
     private LoraConfig loraConfig(Path model) {
-        try {
-            return new LoraConfig(
-                    model.toString(), rank, alpha, dropout, LoraConfig.Targets.named(targets), rankStabilized, Map.of(),
-                    Map.of(), List.of());
-        } catch (IllegalArgumentException e) {
-            throw new UserErrorException(String.valueOf(e.getMessage()));
-        }
-    }
-
-    private TrainingSettings settings(int examples) {
-        try {
-            return training.settings(examples);
-        } catch (IllegalArgumentException e) {
-            throw new UserErrorException(String.valueOf(e.getMessage()));
-        }
+        return Arguments.checked(() -> new LoraConfig(
+                model.toString(), rank, alpha, dropout, LoraConfig.Targets.named(targets), rankStabilized, Map.of(),
+                Map.of(),
+                List.of()));
     }
 
     private int checkedMaxLength(Decoder decoder) {
@@ -211,7 +207,8 @@ public final class TrainCommand extends FenleiCommand {
     }
 
     private void train(
-            Decoder decoder, Adapter adapter, TrainingSettings settings, List<TrainingExample> examples, RunFolder run) {
+            Decoder decoder, Adapter adapter, TrainingSettings settings, List<TrainingExample> examples,
+            RunFolder run) {
         try (Progress progress = progress("training", settings.totalSteps(examples.size()), "steps")) {
             long[] start = {System.nanoTime()};
             new Trainer(decoder, adapter.parameters(), settings).train(examples, step -> {
@@ -243,7 +240,8 @@ public final class TrainCommand extends FenleiCommand {
             double bare)
             throws IOException {
         if (!set.validation().isEmpty()) {
-            double accuracy = accuracy(predict(decoder, tokenizer, prompt, set.validation(), set, policy, "validation"));
+            double accuracy = accuracy(
+                    predict(decoder, tokenizer, prompt, set.validation(), set, policy, "validation"));
             say(String.format(Locale.ROOT, "validation accuracy %.4f", accuracy));
         }
         if (set.test().isEmpty()) {

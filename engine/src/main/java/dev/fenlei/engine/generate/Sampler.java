@@ -76,7 +76,7 @@ final class Sampler {
         Philox.block(settings.seed(), drawn++, random);
         double target = Philox.uniform(random[0]) * mass;
         int choice = 0;
-        for (double sum = probabilities[0]; sum <= target && choice < count - 1; ) {
+        for (double sum = probabilities[0]; sum <= target && choice < count - 1;) {
             sum += probabilities[++choice];
         }
         return order[choice];

@@ -9,7 +9,8 @@ public interface Adaptation {
     /// Adds to `y` (t × out), which holds the frozen layer's output for `x` (t × in).
     ///
     /// @return what [#backward] needs, from the pass's workspace; null if nothing
-    @Nullable Tensor forward(Pass pass, Tensor x, Tensor y);
+    @Nullable
+    Tensor forward(Pass pass, Tensor x, Tensor y);
 
     /// Accumulates the gradients of the adaptation's own parameters, and adds its part of the input's gradient.
     ///

@@ -145,7 +145,8 @@ public final class Decoder implements AutoCloseable {
     /// @param hidden t × hidden, before the final norm
     /// @param inputs what went into each layer
     /// @param layers what each layer saved; null where it is to be computed again
-    public record Activations(Batch batch, Tensor hidden, List<Tensor> inputs, List<DecoderLayer.@Nullable Saved> layers) {}
+    public record Activations(Batch batch, Tensor hidden, List<Tensor> inputs,
+            List<DecoderLayer.@Nullable Saved> layers) {}
 
     /// Runs the layers and returns the hidden states before the final norm, t × hidden.
     ///

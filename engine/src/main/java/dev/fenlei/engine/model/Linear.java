@@ -83,7 +83,8 @@ public final class Linear {
     /// @param x t × in
     /// @param y t × out
     /// @return what [#backward] needs of the adaptation
-    @Nullable Tensor forward(Pass pass, Tensor x, Tensor y, boolean accumulate) {
+    @Nullable
+    Tensor forward(Pass pass, Tensor x, Tensor y, boolean accumulate) {
         Backend backend = pass.backend();
         backend.matmul(x, false, weight, true, 1, accumulate ? 1 : 0, y);
         if (bias != null) {

@@ -98,11 +98,14 @@ public record ModelConfig(
     private static ModelConfig parse(Path file, JsonNode json) throws ModelException {
         Fields fields = new Fields(file, json);
         String modelType = json.path("model_type").asString("");
-        fields.require("model_type", Set.of("qwen2").contains(modelType), "supported are: qwen2 (Qwen1.5, Qwen2, Qwen2.5)");
+        fields.require("model_type", Set.of("qwen2").contains(modelType),
+                "supported are: qwen2 (Qwen1.5, Qwen2, Qwen2.5)");
         fields.require(
-                "hidden_act", json.path("hidden_act").asString("silu").equals("silu"), "the only supported activation is silu");
+                "hidden_act", json.path("hidden_act").asString("silu").equals("silu"),
+                "the only supported activation is silu");
         fields.require(
-                "quantization_config", json.path("quantization_config").isEmpty(), "quantised weights are not supported");
+                "quantization_config", json.path("quantization_config").isEmpty(),
+                "quantised weights are not supported");
         fields.require(
                 "use_sliding_window",
                 !json.path("use_sliding_window").asBoolean(false),

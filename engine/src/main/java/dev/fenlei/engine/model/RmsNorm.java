@@ -43,6 +43,7 @@ final class RmsNorm {
     void backward(Pass pass, Tensor dy, Saved saved, Tensor dx) {
         pass.backend()
                 .rmsNormBackward(
-                        dy, saved.input(), weight, saved.inverseRms(), dx, parameter == null ? null : parameter.gradient());
+                        dy, saved.input(), weight, saved.inverseRms(), dx,
+                        parameter == null ? null : parameter.gradient());
     }
 }

@@ -113,18 +113,17 @@ public final class SafetensorsFile implements Weights {
     @Override
     public Tensor tensor(String name) throws SafetensorsException {
         TensorInfo info = info(name);
-        DType dtype =
-                switch (info.dtype()) {
-                    case "F32" -> DType.F32;
-                    case "F16" -> DType.F16;
-                    case "BF16" -> DType.BF16;
-                    default ->
-                        throw new SafetensorsException(
-                                path,
-                                Kind.UnsupportedDtype,
-                                "tensor '" + name + "' has type " + info.dtype()
-                                        + "; weights can be F32, F16 or BF16 (quantised weights are not supported)");
-                };
+        DType dtype = switch (info.dtype()) {
+            case "F32" -> DType.F32;
+            case "F16" -> DType.F16;
+            case "BF16" -> DType.BF16;
+            default ->
+                throw new SafetensorsException(
+                        path,
+                        Kind.UnsupportedDtype,
+                        "tensor '" + name + "' has type " + info.dtype()
+                                + "; weights can be F32, F16 or BF16 (quantised weights are not supported)");
+        };
         long[] shape = info.shape();
         long columns = shape.length == 0 ? 1 : shape[shape.length - 1];
         long rows = columns == 0 ? 0 : info.size() / columns;

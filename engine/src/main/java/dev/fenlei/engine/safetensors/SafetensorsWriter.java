@@ -99,7 +99,8 @@ public final class SafetensorsWriter {
             return;
         }
         int rowsAtOnce = tensor.isContiguous()
-                ? Math.max(1, (int) Math.min(tensor.rows(), (64L << 20) / ((long) tensor.columns() * tensor.dtype().bytes())))
+                ? Math.max(1,
+                        (int) Math.min(tensor.rows(), (64L << 20) / ((long) tensor.columns() * tensor.dtype().bytes())))
                 : 1;
         for (int row = 0; row < tensor.rows(); row += rowsAtOnce) {
             Tensor part = tensor.rows(row, Math.min(tensor.rows(), row + rowsAtOnce));

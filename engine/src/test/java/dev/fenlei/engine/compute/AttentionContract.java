@@ -20,7 +20,8 @@ public abstract class AttentionContract extends BackendFixture {
         return attend(q, k, v, null, null, mask, d);
     }
 
-    private Pair[] attend(Pair q, Pair k, Pair v, @Nullable Pair prefixKeys, @Nullable Pair prefixValues, AttentionMask mask, int d) {
+    private Pair[] attend(Pair q, Pair k, Pair v, @Nullable Pair prefixKeys, @Nullable Pair prefixValues,
+            AttentionMask mask, int d) {
         Pair out = output(mask.rows(), q.subject().columns());
         Pair sums = output(mask.rows(), q.subject().columns() / d);
         subject.attention(q.subject(), k.subject(), v.subject(), prefixKeys == null ? null : prefixKeys.subject(),

@@ -249,7 +249,8 @@ public abstract class BackendContract extends BackendFixture {
         Tensor whole = subject.allocate(DType.F32, 3, 8);
         subject.fill(whole, 5);
         subject.fill(whole.columns(2, 5), 0);
-        assertThat(read(whole)).containsOnly(0, 5).satisfies(values -> assertThat(dot(values, values)).isEqualTo(15 * 25));
+        assertThat(read(whole)).containsOnly(0, 5)
+                .satisfies(values -> assertThat(dot(values, values)).isEqualTo(15 * 25));
     }
 
     @Test

@@ -111,7 +111,8 @@ final class ReferenceMath {
 
     /// The probabilities of one head of one row over prefix rows, then batch rows; the element behind them is the log-sum-exp.
     static double[] probabilities(
-            double[][] q, double[][] k, double[][] prefixKeys, AttentionMask mask, int d, int row, int head, int kvHead) {
+            double[][] q, double[][] k, double[][] prefixKeys, AttentionMask mask, int d, int row, int head,
+            int kvHead) {
         int prefix = mask.prefixLength();
         double[] p = new double[prefix + k.length + 1];
         double max = Double.NEGATIVE_INFINITY;

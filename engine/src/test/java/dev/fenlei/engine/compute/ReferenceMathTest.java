@@ -57,8 +57,8 @@ class ReferenceMathTest {
         double[][] dx = new double[3][10];
         double[][] dWeight = new double[1][5];
         ReferenceMath.rmsNormBackward(dy, x, weight[0], ReferenceMath.inverseRms(x, 5, 1e-3), dx, dWeight[0]);
-        Supplier<Double> objective =
-                () -> inner(dy, ReferenceMath.rmsNorm(x, weight[0], ReferenceMath.inverseRms(x, 5, 1e-3)));
+        Supplier<Double> objective = () -> inner(dy,
+                ReferenceMath.rmsNorm(x, weight[0], ReferenceMath.inverseRms(x, 5, 1e-3)));
         check(x, dx, objective);
         check(weight, dWeight, objective);
     }

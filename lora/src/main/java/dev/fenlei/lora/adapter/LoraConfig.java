@@ -50,8 +50,8 @@ public record LoraConfig(
     static final String FILE = "adapter_config.json";
 
     /// The linear maps of a decoder layer.
-    public static final List<String> ALL_MODULES =
-            List.of("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj");
+    public static final List<String> ALL_MODULES = List.of("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj",
+            "up_proj", "down_proj");
 
     private static final int MAX_RANK = 4096;
 
@@ -85,7 +85,9 @@ public record LoraConfig(
 
         /// By the last parts of the names; the single name `all-linear` stands for all.
         public static Targets named(List<String> names) {
-            return names.equals(List.of("all-linear")) ? new Targets(null, null) : new Targets(List.copyOf(names), null);
+            return names.equals(List.of("all-linear"))
+                    ? new Targets(null, null)
+                    : new Targets(List.copyOf(names), null);
         }
 
         /// Whether a module is adapted.
@@ -167,7 +169,8 @@ public record LoraConfig(
 
     private static LoraConfig parse(Path file, JsonNode json) throws AdapterException {
         if (!json.path("peft_type").asString("").equals("LORA")) {
-            throw new AdapterException(file, "field 'peft_type' is " + json.path("peft_type") + "; supported is \"LORA\"");
+            throw new AdapterException(file,
+                    "field 'peft_type' is " + json.path("peft_type") + "; supported is \"LORA\"");
         }
         for (Map.Entry<String, Set<String>> entry : NEUTRAL.entrySet()) {
             JsonNode value = json.path(entry.getKey());
@@ -292,7 +295,9 @@ public record LoraConfig(
         keys.put("revision", null);
         keys.put(
                 "target_modules",
-                targets.names() != null ? targets.names() : targets.regex() != null ? targets.regex().pattern() : "all-linear");
+                targets.names() != null
+                        ? targets.names()
+                        : targets.regex() != null ? targets.regex().pattern() : "all-linear");
         keys.put("task_type", "CAUSAL_LM");
         keys.put("use_dora", false);
         keys.put("use_rslora", rankStabilized);
@@ -307,9 +312,9 @@ public record LoraConfig(
     private static PrettyPrinter printer() {
         DefaultIndenter indenter = new DefaultIndenter("  ", "\n");
         return new DefaultPrettyPrinter(Separators.createDefaultInstance()
-                        .withObjectNameValueSpacing(Separators.Spacing.AFTER)
-                        .withObjectEmptySeparator("")
-                        .withArrayEmptySeparator(""))
+                .withObjectNameValueSpacing(Separators.Spacing.AFTER)
+                .withObjectEmptySeparator("")
+                .withArrayEmptySeparator(""))
                 .withObjectIndenter(indenter)
                 .withArrayIndenter(indenter);
     }

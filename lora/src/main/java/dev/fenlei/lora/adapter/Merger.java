@@ -111,12 +111,11 @@ public final class Merger {
             if (name.equals("config.json")) {
                 ObjectNode config = (ObjectNode) JsonMapper.shared().readTree(content);
                 if (dtype != null) {
-                    String spelled =
-                            switch (dtype) {
-                                case F32 -> "float32";
-                                case F16 -> "float16";
-                                case BF16 -> "bfloat16";
-                            };
+                    String spelled = switch (dtype) {
+                        case F32 -> "float32";
+                        case F16 -> "float16";
+                        case BF16 -> "bfloat16";
+                    };
                     config.put(config.has("dtype") ? "dtype" : "torch_dtype", spelled);
                 }
                 if (decoder.isHeadTrained()) {

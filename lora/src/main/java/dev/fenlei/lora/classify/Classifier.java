@@ -66,8 +66,8 @@ public final class Classifier implements AutoCloseable {
                 Adapter.load(decoder, adapter);
             }
             Tokenizer tokenizer = Tokenizer.load(model);
-            Classifier classifier =
-                    new Classifier(decoder, tokenizer, new ClassificationPrompt(tokenizer, DEFAULT_MAX_LENGTH));
+            Classifier classifier = new Classifier(decoder, tokenizer,
+                    new ClassificationPrompt(tokenizer, DEFAULT_MAX_LENGTH));
             classifier.owned.addAll(List.of(decoder, backend));
             return classifier;
         } catch (IOException | RuntimeException e) {

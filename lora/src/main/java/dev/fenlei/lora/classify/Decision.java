@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 ///     belong to none of them
 /// @param promptTokens the length of the prompt
 public record Decision(
-        @Nullable String label, List<String> candidates, double[] probabilities, double candidateMass, int promptTokens) {
+        @Nullable String label, List<String> candidates, double[] probabilities, double candidateMass,
+        int promptTokens) {
 
     /// From log-probabilities of the candidates.
     static Decision of(List<String> candidates, double[] scores, int promptTokens) {

@@ -29,10 +29,13 @@ public final class CandidatePolicy {
     /// @param source the file, for messages
     /// @throws DataException if there are none, or the example's label is not among them
     public List<String> candidates(Example example, String source) {
-        List<String> candidates = fixed != null ? fixed : example.candidates().isEmpty() ? fallback : example.candidates();
+        List<String> candidates = fixed != null
+                ? fixed
+                : example.candidates().isEmpty() ? fallback : example.candidates();
         if (candidates.isEmpty()) {
             throw new DataException(
-                    source, example.line(), "category", "the row names no candidates; name them with --candidates FILE");
+                    source, example.line(), "category",
+                    "the row names no candidates; name them with --candidates FILE");
         }
         if (example.label() != null && !candidates.contains(example.label())) {
             throw new DataException(

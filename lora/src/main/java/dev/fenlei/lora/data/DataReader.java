@@ -63,7 +63,7 @@ public final class DataReader implements Iterator<DataRow>, Closeable {
         DataFormat format = DataFormat.ofName(String.valueOf(file.getFileName()))
                 .orElseThrow(() -> new DataException(
                         source, 0, null, "the file name does not say the format; it must end with "
-                        + DataFormat.EXTENSIONS));
+                                + DataFormat.EXTENSIONS));
         if (!Files.isRegularFile(file)) {
             throw new DataException(source, 0, null, "there is no such file");
         }
@@ -106,7 +106,7 @@ public final class DataReader implements Iterator<DataRow>, Closeable {
                 if (names.size() > DataOptions.MAX_CANDIDATES) {
                     throw new DataException(
                             file.toString(), lines.number(), null, "more than " + DataOptions.MAX_CANDIDATES
-                            + " classes");
+                                    + " classes");
                 }
             }
         }

@@ -24,8 +24,8 @@ import org.jspecify.annotations.Nullable;
 public record DataSet(
         Path source, List<Example> train, List<Example> validation, List<Example> test, List<String> labels) {
 
-    private static final Comparator<String> CODE_POINTS =
-            Comparator.comparing(text -> text.codePoints().toArray(), Arrays::compare);
+    private static final Comparator<String> CODE_POINTS = Comparator.comparing(text -> text.codePoints().toArray(),
+            Arrays::compare);
 
     public DataSet {
         train = List.copyOf(train);
@@ -49,7 +49,7 @@ public record DataSet(
         if (train == null) {
             throw new DataException(
                     fileOrDirectory.toString(), 0, null, "the directory has no file train with "
-                    + DataFormat.EXTENSIONS);
+                            + DataFormat.EXTENSIONS);
         }
         Path valid = find(fileOrDirectory, "valid");
         if (valid == null) {
@@ -119,7 +119,7 @@ public record DataSet(
         if (found.size() > 1) {
             throw new DataException(
                     directory.toString(), 0, null, "only one " + stem + ".* file may be in it, not " + found.size()
-                    + ": " + found);
+                            + ": " + found);
         }
         return found.isEmpty() ? null : found.getFirst();
     }

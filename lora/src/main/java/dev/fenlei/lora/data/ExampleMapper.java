@@ -22,8 +22,8 @@ final class ExampleMapper {
 
     /// The prompt of the original Fudan recipe, as an instruction triple's `input`. The last mark counts, as the text
     /// may contain one.
-    private static final Pattern PROMPT =
-            Pattern.compile("\\s*文本[:：](.*)[,，]\\s*(?:类型选型|类别选项|类型选项)[:：](.*)", Pattern.DOTALL);
+    private static final Pattern PROMPT = Pattern.compile("\\s*文本[:：](.*)[,，]\\s*(?:类型选型|类别选项|类型选项)[:：](.*)",
+            Pattern.DOTALL);
 
     private final String source;
     private final DataOptions options;
@@ -95,7 +95,7 @@ final class ExampleMapper {
         if (label.length() > DataOptions.MAX_LABEL_LENGTH) {
             throw error(
                     row, column, "the label has " + label.length() + " characters, at most "
-                    + DataOptions.MAX_LABEL_LENGTH);
+                            + DataOptions.MAX_LABEL_LENGTH);
         }
         if (!labels.isEmpty() && !labelSet.contains(label)) {
             label = named(row, column, label);
@@ -129,17 +129,16 @@ final class ExampleMapper {
     }
 
     private List<String> candidates(Fields row, String column, @Nullable Object value) {
-        List<String> candidates =
-                switch (value) {
-                    case null -> List.of();
-                    case String text -> parse(row, column, text);
-                    case List<?> list -> LabelLists.clean(list.stream().map(String::valueOf).toList());
-                    default -> throw error(row, column, "a list or a string is needed, this is " + kind(value));
-                };
+        List<String> candidates = switch (value) {
+            case null -> List.of();
+            case String text -> parse(row, column, text);
+            case List<?> list -> LabelLists.clean(list.stream().map(String::valueOf).toList());
+            default -> throw error(row, column, "a list or a string is needed, this is " + kind(value));
+        };
         if (candidates.size() > DataOptions.MAX_CANDIDATES) {
             throw error(
                     row, column, candidates.size() + " candidates, at most " + DataOptions.MAX_CANDIDATES
-                    + " are possible");
+                            + " are possible");
         }
         for (String candidate : candidates) {
             if (candidate.length() > DataOptions.MAX_LABEL_LENGTH) {

@@ -12,7 +12,8 @@ interface RowSource extends Closeable {
     /// The next row, or null at the end.
     ///
     /// @throws DataException when this row cannot be read; the next call goes on with the row after it
-    @Nullable Fields next() throws IOException;
+    @Nullable
+    Fields next() throws IOException;
 
     /// The names of the classes, when the file itself says them; else empty.
     default List<String> classNames() {

@@ -44,7 +44,8 @@ final class Utf8Lines implements Closeable {
     /// The next line without its end, or null after the last.
     ///
     /// @throws DataException when the line is too long or not UTF-8; the next call gives the line after it
-    @Nullable String next() throws IOException {
+    @Nullable
+    String next() throws IOException {
         length = 0;
         boolean tooLong = false;
         boolean any = false;

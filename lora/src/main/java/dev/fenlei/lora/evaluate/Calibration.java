@@ -110,7 +110,7 @@ public record Calibration(
         double wins = 0;
         long negativesBelow = 0;
         long positives = 0;
-        for (int start = 0; start < order.length; ) {
+        for (int start = 0; start < order.length;) {
             double score = probabilities[order[start]][positive];
             long tiedPositives = 0;
             int end = start;

@@ -41,7 +41,7 @@ public record ConfusionMatrix(
             if (row == null) {
                 throw new IllegalArgumentException(
                         "The true label \"" + truth.get(i) + "\" of row " + (i + 1) + " is not in the label set "
-                        + labels);
+                                + labels);
             }
             String prediction = predictions.get(i);
             Integer column = prediction == null ? null : index.get(prediction);

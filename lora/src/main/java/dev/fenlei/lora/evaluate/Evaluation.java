@@ -44,7 +44,7 @@ public record Evaluation(Metrics metrics, @Nullable Calibration calibration, Opt
             if (label == null) {
                 throw new IllegalArgumentException(
                         "A row has no label, so it cannot be evaluated: "
-                        + DisplayWidth.shorten(prediction.text(), 60));
+                                + DisplayWidth.shorten(prediction.text(), 60));
             }
             truth.add(label);
             answers.add(prediction.prediction());

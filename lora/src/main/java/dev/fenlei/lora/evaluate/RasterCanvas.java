@@ -43,12 +43,11 @@ final class RasterCanvas implements Canvas {
         graphics.setFont(font.deriveFont((float) size));
         graphics.setColor(new Color(colour));
         double width = graphics.getFontMetrics().getStringBounds(text, graphics).getWidth();
-        double shift =
-                switch (anchor) {
-                    case START -> 0;
-                    case MIDDLE -> -width / 2;
-                    case END -> -width;
-                };
+        double shift = switch (anchor) {
+            case START -> 0;
+            case MIDDLE -> -width / 2;
+            case END -> -width;
+        };
         graphics.translate(x, y);
         graphics.rotate(Math.toRadians(degrees));
         graphics.drawString(text, (float) shift, (float) (0.35 * size));

@@ -38,7 +38,8 @@ public record ModelShape(
     public ModelShape {
         if (vocabularySize < 300 || hiddenSize < 2 || intermediateSize < 1 || layers < 1 || heads < 1
                 || keyValueHeads < 1 || maxPositions < 2) {
-            throw new IllegalArgumentException("impossible model shape: sizes must be positive, the vocabulary at least 300");
+            throw new IllegalArgumentException(
+                    "impossible model shape: sizes must be positive, the vocabulary at least 300");
         }
         if (hiddenSize % heads != 0 || (hiddenSize / heads) % 2 != 0 || heads % keyValueHeads != 0) {
             throw new IllegalArgumentException(

@@ -26,7 +26,8 @@ public final class Trainer {
     /// @param gradientNorm before clipping
     /// @param tokens rows that went through the model in this window
     public record Step(
-            int step, int totalSteps, double epoch, double loss, double learningRate, double gradientNorm, long tokens) {}
+            int step, int totalSteps, double epoch, double loss, double learningRate, double gradientNorm,
+            long tokens) {}
 
     /// Hears of every step.
     @FunctionalInterface
@@ -87,20 +88,17 @@ public final class Trainer {
 
     /// Adds the gradients of one window, and returns its loss.
     private double accumulate(Workspace workspace, List<TrainingExample> window, int step) {
-        int labelTokens =
-                window.stream().mapToInt(TrainingExample::labelTokens).sum();
+        int labelTokens = window.stream().mapToInt(TrainingExample::labelTokens).sum();
         Backend backend = decoder.backend();
         double sum = 0;
         for (int from = 0; from < window.size(); from += settings.batchSize()) {
             workspace.reset();
-            PackedBatch batch =
-                    PackedBatch.of(window.subList(from, Math.min(window.size(), from + settings.batchSize())));
+            PackedBatch batch = PackedBatch
+                    .of(window.subList(from, Math.min(window.size(), from + settings.batchSize())));
             long key = Philox.mix(Philox.mix(settings.seed(), step), from);
             Pass pass = new Pass(backend, workspace, true, key);
-            Decoder.Activations activations =
-                    decoder.forwardForTraining(pass, batch.batch(), settings.checkpointing());
-            Decoder.Loss loss =
-                    decoder.loss(pass, activations, batch.labelRows(), batch.targets(), 1f / labelTokens);
+            Decoder.Activations activations = decoder.forwardForTraining(pass, batch.batch(), settings.checkpointing());
+            Decoder.Loss loss = decoder.loss(pass, activations, batch.labelRows(), batch.targets(), 1f / labelTokens);
             decoder.backward(pass, activations, loss.gradient());
             sum += loss.sum();
         }

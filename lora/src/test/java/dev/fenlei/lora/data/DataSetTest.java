@@ -59,8 +59,13 @@ class DataSetTest {
     void splitsWithEveryLabelsShare() {
         List<Example> examples = new ArrayList<>();
         for (int i = 0; i < 100; i++) {
-            examples.add(Example.of("text " + i, List.of(), i < 70 ? "much" : i < 98 ? "some" : i < 99 ? "one"
-                    : "other"));
+            examples.add(Example.of("text " + i, List.of(), i < 70
+                    ? "much"
+                    : i < 98
+                            ? "some"
+                            : i < 99
+                                    ? "one"
+                                    : "other"));
         }
         StratifiedSplit split = StratifiedSplit.of(examples, 0.1, 42);
         assertThat(split.held()).hasSize(10);

@@ -66,8 +66,7 @@ class GoldenLoraTest {
                 Decoder decoder = Decoder.load(Golden.root().resolve("models").resolve(model(golden)), backend)) {
             Path initial = golden.folder().resolve("adapter_init");
             boolean full = !Files.exists(initial);
-            List<Parameter> parameters =
-                    full ? decoder.trainAll() : Adapter.load(decoder, initial).parameters();
+            List<Parameter> parameters = full ? decoder.trainAll() : Adapter.load(decoder, initial).parameters();
             if (start.has("window.loss")) {
                 checkLogits(start, decoder, "logits.initial.s");
                 checkWindow(start, decoder, parameters);
@@ -109,8 +108,8 @@ class GoldenLoraTest {
                     Pass pass = new Pass(decoder.backend(), workspace, true, 1);
                     PackedBatch batch = PackedBatch.of(examples.subList(from, Math.min(examples.size(), from + 4)));
                     Decoder.Activations activations = decoder.forwardForTraining(pass, batch.batch(), checkpointing);
-                    Decoder.Loss loss =
-                            decoder.loss(pass, activations, batch.labelRows(), batch.targets(), 1f / labels);
+                    Decoder.Loss loss = decoder.loss(pass, activations, batch.labelRows(), batch.targets(),
+                            1f / labels);
                     decoder.backward(pass, activations, loss.gradient());
                     sum += loss.sum();
                 }

@@ -104,8 +104,7 @@ class GoldenModelTest {
                 end,
                 decoder.config().vocabSize(),
                 0);
-        int[] output =
-                Generator.generate(decoder, golden.ids("generate." + name + ".prompt"), settings, id -> true);
+        int[] output = Generator.generate(decoder, golden.ids("generate." + name + ".prompt"), settings, id -> true);
         assertThat(output).as(name).isEqualTo(golden.ids("generate." + name + ".new_ids"));
     }
 
@@ -119,8 +118,7 @@ class GoldenModelTest {
         int length = form.equals("hf-qwen2") ? expected.length : 24;
         try (Backend backend = new CpuBackend(2);
                 Decoder decoder = Decoder.load(folder.resolve(form), backend)) {
-            Generation settings =
-                    Generation.greedy(length - 1, java.util.Set.of(), decoder.config().vocabSize());
+            Generation settings = Generation.greedy(length - 1, java.util.Set.of(), decoder.config().vocabSize());
             int[] output = Generator.generate(decoder, new int[] {expected[0]}, settings, id -> true);
             assertThat(output).isEqualTo(java.util.Arrays.copyOfRange(expected, 1, length));
         }

@@ -9,7 +9,8 @@ final class AttentionPacking {
     private AttentionPacking() {}
 
     /// Rows `from` to `to` of a head, times `factor`, `stride` elements apart in the buffer.
-    static void rows(Tensor tensor, int column, int d, int from, int to, float factor, float[] out, int offset, int stride) {
+    static void rows(Tensor tensor, int column, int d, int from, int to, float factor, float[] out, int offset,
+            int stride) {
         MemorySegment memory = tensor.memory();
         for (int row = from; row < to; row++) {
             Buffers.load(memory, Spans.bytes(tensor, row, column), factor, out, offset + (row - from) * stride, d);

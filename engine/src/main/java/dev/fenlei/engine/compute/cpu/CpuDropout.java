@@ -89,14 +89,14 @@ final class CpuDropout {
             FloatVector none = FloatVector.zero(Lanes.FLOATS);
             int to = from + 4 * block;
             none.blend(factor, first.rearrange(ZIP_LOW, second).reinterpretAsInts()
-                            .lanewise(VectorOperators.XOR, Integer.MIN_VALUE)
-                            .compare(VectorOperators.GE, limit)
-                            .cast(Lanes.FLOATS))
+                    .lanewise(VectorOperators.XOR, Integer.MIN_VALUE)
+                    .compare(VectorOperators.GE, limit)
+                    .cast(Lanes.FLOATS))
                     .intoArray(factors, to);
             none.blend(factor, first.rearrange(ZIP_HIGH, second).reinterpretAsInts()
-                            .lanewise(VectorOperators.XOR, Integer.MIN_VALUE)
-                            .compare(VectorOperators.GE, limit)
-                            .cast(Lanes.FLOATS))
+                    .lanewise(VectorOperators.XOR, Integer.MIN_VALUE)
+                    .compare(VectorOperators.GE, limit)
+                    .cast(Lanes.FLOATS))
                     .intoArray(factors, to + Lanes.COUNT);
         }
     }

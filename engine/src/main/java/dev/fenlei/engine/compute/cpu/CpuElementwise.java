@@ -58,8 +58,7 @@ final class CpuElementwise {
                 // 1 − s = e·s without the cancellation
                 FloatVector complement = FloatVector.fromArray(Lanes.FLOATS, e, i).mul(sigmoid);
                 FloatVector x = FloatVector.fromMemorySegment(Lanes.FLOATS, g, gi + 4L * i, Lanes.ORDER);
-                FloatVector ds =
-                        FloatVector.fromMemorySegment(Lanes.FLOATS, d, di + 4L * i, Lanes.ORDER).mul(sigmoid);
+                FloatVector ds = FloatVector.fromMemorySegment(Lanes.FLOATS, d, di + 4L * i, Lanes.ORDER).mul(sigmoid);
                 FloatVector upward = FloatVector.fromMemorySegment(Lanes.FLOATS, u, ui + 4L * i, Lanes.ORDER);
                 ds.mul(upward).mul(x.mul(complement).add(1)).intoMemorySegment(dg, dgi + 4L * i, Lanes.ORDER);
                 ds.mul(x).intoMemorySegment(du, dui + 4L * i, Lanes.ORDER);

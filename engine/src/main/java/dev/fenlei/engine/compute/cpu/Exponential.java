@@ -45,8 +45,8 @@ final class Exponential {
             // Blends keep NaN and cost half of min and max, which must also order zeros.
             x = x.blend(LOWEST, x.compare(VectorOperators.LT, LOWEST));
             x = x.blend(HIGHEST, x.compare(VectorOperators.GT, HIGHEST));
-            FloatVector shifted =
-                    x.fma(FloatVector.broadcast(Lanes.FLOATS, LOG2_E), FloatVector.broadcast(Lanes.FLOATS, ROUNDER));
+            FloatVector shifted = x.fma(FloatVector.broadcast(Lanes.FLOATS, LOG2_E),
+                    FloatVector.broadcast(Lanes.FLOATS, ROUNDER));
             FloatVector n = shifted.sub(ROUNDER);
             IntVector power = shifted.reinterpretAsInts().sub(ROUNDER_BITS - BIAS).lanewise(VectorOperators.LSHL, 23);
             FloatVector r = n.fma(FloatVector.broadcast(Lanes.FLOATS, -LN2_HIGH), x);

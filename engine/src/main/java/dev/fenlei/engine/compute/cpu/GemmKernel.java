@@ -215,22 +215,22 @@ final class GemmKernel {
         IntVector i5 = c21.reinterpretAsInts();
         IntVector i6 = c30.reinterpretAsInts();
         IntVector i7 = c31.reinterpretAsInts();
-        FloatVector s04 =
-                LOW.selectFrom(i0, i4).reinterpretAsFloats().add(HIGH.selectFrom(i0, i4).reinterpretAsFloats());
-        FloatVector s15 =
-                LOW.selectFrom(i1, i5).reinterpretAsFloats().add(HIGH.selectFrom(i1, i5).reinterpretAsFloats());
-        FloatVector s26 =
-                LOW.selectFrom(i2, i6).reinterpretAsFloats().add(HIGH.selectFrom(i2, i6).reinterpretAsFloats());
-        FloatVector s37 =
-                LOW.selectFrom(i3, i7).reinterpretAsFloats().add(HIGH.selectFrom(i3, i7).reinterpretAsFloats());
+        FloatVector s04 = LOW.selectFrom(i0, i4).reinterpretAsFloats()
+                .add(HIGH.selectFrom(i0, i4).reinterpretAsFloats());
+        FloatVector s15 = LOW.selectFrom(i1, i5).reinterpretAsFloats()
+                .add(HIGH.selectFrom(i1, i5).reinterpretAsFloats());
+        FloatVector s26 = LOW.selectFrom(i2, i6).reinterpretAsFloats()
+                .add(HIGH.selectFrom(i2, i6).reinterpretAsFloats());
+        FloatVector s37 = LOW.selectFrom(i3, i7).reinterpretAsFloats()
+                .add(HIGH.selectFrom(i3, i7).reinterpretAsFloats());
         IntVector i04 = s04.reinterpretAsInts();
         IntVector i15 = s15.reinterpretAsInts();
         IntVector i26 = s26.reinterpretAsInts();
         IntVector i37 = s37.reinterpretAsInts();
-        FloatVector even =
-                LOW.selectFrom(i04, i26).reinterpretAsFloats().add(HIGH.selectFrom(i04, i26).reinterpretAsFloats());
-        FloatVector odd =
-                LOW.selectFrom(i15, i37).reinterpretAsFloats().add(HIGH.selectFrom(i15, i37).reinterpretAsFloats());
+        FloatVector even = LOW.selectFrom(i04, i26).reinterpretAsFloats()
+                .add(HIGH.selectFrom(i04, i26).reinterpretAsFloats());
+        FloatVector odd = LOW.selectFrom(i15, i37).reinterpretAsFloats()
+                .add(HIGH.selectFrom(i15, i37).reinterpretAsFloats());
         IntVector evens = even.reinterpretAsInts();
         IntVector odds = odd.reinterpretAsInts();
         FloatVector low = LOW.selectFrom(evens, odds).reinterpretAsFloats();

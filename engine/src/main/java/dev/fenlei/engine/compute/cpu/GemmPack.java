@@ -28,8 +28,8 @@ final class GemmPack {
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
 
     private static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, FLOATS.vectorShape());
-    private static final VectorSpecies<Short> SHORTS =
-            VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
+    private static final VectorSpecies<Short> SHORTS = VectorSpecies.of(short.class,
+            VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
 
     /// Lane numbers that interleave the lower and the upper halves of two vectors, the second counted from LANES.
     static final IntVector LOW = zipIndexes(0);
@@ -93,7 +93,7 @@ final class GemmPack {
             int whole = wholeVectors(available - index, columns);
             for (int i = 0; i < whole; i += LANES) {
                 ((IntVector) ShortVector.fromMemorySegment(SHORTS, memory, base + (long) i * Short.BYTES, ORDER)
-                                .convertShape(VectorOperators.S2I, INTS, 0))
+                        .convertShape(VectorOperators.S2I, INTS, 0))
                         .lanewise(VectorOperators.LSHL, 16)
                         .reinterpretAsFloats()
                         .intoArray(to, at + i);
@@ -117,11 +117,11 @@ final class GemmPack {
             int at = offset + r * pitch;
             int whole = wholeVectors(available - index, columns);
             for (int i = 0; i < whole; i += LANES) {
-                IntVector bits = (IntVector)
-                        ShortVector.fromMemorySegment(SHORTS, memory, base + (long) i * Short.BYTES, ORDER)
-                                .convertShape(VectorOperators.S2I, INTS, 0);
-                FloatVector magnitude =
-                        bits.and(0x7FFF).lanewise(VectorOperators.LSHL, 13).reinterpretAsFloats().mul(0x1p112f);
+                IntVector bits = (IntVector) ShortVector
+                        .fromMemorySegment(SHORTS, memory, base + (long) i * Short.BYTES, ORDER)
+                        .convertShape(VectorOperators.S2I, INTS, 0);
+                FloatVector magnitude = bits.and(0x7FFF).lanewise(VectorOperators.LSHL, 13).reinterpretAsFloats()
+                        .mul(0x1p112f);
                 IntVector finite = magnitude.reinterpretAsInts();
                 IntVector special = finite.or(0x7F800000);
                 finite.blend(special, bits.and(0x7C00).compare(VectorOperators.EQ, 0x7C00))

@@ -189,8 +189,9 @@ class GemmTest {
     @ValueSource(ints = {128, 256, 512})
     void agreesAtEveryVectorWidth(int bits) throws IOException, InterruptedException {
         String java = Path.of(System.getProperty("java.home"), "bin", "java").toString();
-        Process process = new ProcessBuilder(java, "--add-modules", "jdk.incubator.vector", "-Dfenlei.vector.bits=" + bits,
-                        "-cp", System.getProperty("java.class.path"), GemmTest.class.getName())
+        Process process = new ProcessBuilder(java, "--add-modules", "jdk.incubator.vector",
+                "-Dfenlei.vector.bits=" + bits,
+                "-cp", System.getProperty("java.class.path"), GemmTest.class.getName())
                 .inheritIO()
                 .start();
         try {
