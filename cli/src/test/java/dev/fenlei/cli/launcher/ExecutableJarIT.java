@@ -83,7 +83,7 @@ class ExecutableJarIT {
     void messagesReachStandardErrorAndTheStatusIsPassedOn(Path javaHome) throws Exception {
         Run run = run(javaHome, List.of(), "docter");
         assertThat(run.status()).isEqualTo(2);
-        assertThat(run.err()).contains("Did you mean: fenlei doctor?");
+        assertThat(run.err()).contains("Did you mean: fenlei doctor");
         assertThat(run.out()).isEmpty();
     }
 
