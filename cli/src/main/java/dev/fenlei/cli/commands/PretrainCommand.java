@@ -80,11 +80,12 @@ public final class PretrainCommand extends FenleiCommand {
                 + " without text");
         ModelShape shape = Arguments.checked(() -> new ModelShape(
                 vocabSize, hiddenSize, intermediateSize, layers, heads, keyValueHeads, maxPositions, ropeTheta));
-        Arguments.checked(() -> training.settings(corpus.texts().size()));
+        Arguments.checked(() -> training.settings(corpus.texts().size(), Recipe.PRETRAINING));
         List<Progress> bar = new ArrayList<>();
         try (Backend backend = new CpuBackend()) {
             Pretraining pretraining = Arguments
-                    .checked(() -> new Pretraining(backend, shape, sequenceLength, training::settings));
+                    .checked(() -> new Pretraining(backend, shape, sequenceLength,
+                            n -> training.settings(n, Recipe.PRETRAINING)));
             Pretraining.Report report = pretraining.run(
                     corpus,
                     out,

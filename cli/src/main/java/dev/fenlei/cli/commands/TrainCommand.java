@@ -29,6 +29,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -58,14 +59,14 @@ public final class TrainCommand extends FenleiCommand {
             description = "The most tokens of a prompt and its label; longer texts are cut in the middle (default: ${DEFAULT-VALUE}).")
     private int maxLength = Classifier.DEFAULT_MAX_LENGTH;
 
-    @Option(names = "--lora-r", description = "Rank of the adapter (default: ${DEFAULT-VALUE}).")
-    private int rank = 16;
+    @Option(names = "--lora-r", description = "Rank of the adapter (default: 8; small models 16).")
+    private @Nullable Integer rank;
 
-    @Option(names = "--lora-alpha", description = "The update is scaled by alpha / r (default: ${DEFAULT-VALUE}).")
-    private double alpha = 32;
+    @Option(names = "--lora-alpha", description = "The update is scaled by alpha / r (default: 32).")
+    private @Nullable Double alpha;
 
-    @Option(names = "--lora-dropout", description = "Dropout on the adapter's input (default: ${DEFAULT-VALUE}).")
-    private double dropout = 0.1;
+    @Option(names = "--lora-dropout", description = "Dropout on the adapter's input (default: 0.1; small models 0).")
+    private @Nullable Double dropout;
 
     @Option(names = "--target-modules", split = ",",
             description = "Modules to adapt, by name, or all-linear (default: all-linear).")
@@ -95,13 +96,14 @@ public final class TrainCommand extends FenleiCommand {
         DataSet set = DataSet.open(dataPath, columns.options(true));
         CandidatePolicy policy = columns.policy(set.labels());
         Path model = modelOptions.model();
-        LoraConfig lora = loraConfig(model);
         try (Backend backend = modelOptions.backend();
                 Decoder decoder = Decoder.load(model, backend)) {
+            Recipe recipe = Recipe.forModel(decoder.config().parameters());
+            LoraConfig lora = loraConfig(model, recipe);
             Tokenizer tokenizer = Tokenizer.load(model);
             ClassificationPrompt prompt = new ClassificationPrompt(tokenizer, checkedMaxLength(decoder));
             List<TrainingExample> examples = examples(set.train(), policy, prompt, dataPath);
-            TrainingSettings settings = Arguments.checked(() -> training.settings(examples.size()));
+            TrainingSettings settings = Arguments.checked(() -> training.settings(examples.size(), recipe));
             if (settings.totalSteps(examples.size()) == 0) {
                 throw new UserErrorException("there is nothing to train: 0 steps");
             }
@@ -126,9 +128,15 @@ public final class TrainCommand extends FenleiCommand {
         return OK;
     }
 
-    private LoraConfig loraConfig(Path model) {
+    private LoraConfig loraConfig(Path model, Recipe recipe) {
         return Arguments.checked(() -> new LoraConfig(
-                model.toString(), rank, alpha, dropout, LoraConfig.Targets.named(targets), rankStabilized, Map.of(),
+                model.toString(),
+                Objects.requireNonNullElse(rank, recipe.rank()),
+                Objects.requireNonNullElse(alpha, recipe.alpha()),
+                Objects.requireNonNullElse(dropout, recipe.dropout()),
+                LoraConfig.Targets.named(targets),
+                rankStabilized,
+                Map.of(),
                 Map.of(),
                 List.of()));
     }

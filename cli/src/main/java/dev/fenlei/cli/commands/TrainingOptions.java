@@ -2,32 +2,35 @@ package dev.fenlei.cli.commands;
 
 import dev.fenlei.lora.train.Schedule;
 import dev.fenlei.lora.train.TrainingSettings;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /// The options of the optimizer that `train` and `pretrain` share.
 final class TrainingOptions {
 
-    @Option(names = "--epochs", description = "Passes over the training data (default: ${DEFAULT-VALUE}).")
-    int epochs = 4;
+    @Option(names = "--epochs", description = "Passes over the training data (default: 2; small models 4; pretrain 1).")
+    private @Nullable Integer epochs;
 
     @Option(names = "--batch-size",
-            description = "Examples that go through the model together (default: ${DEFAULT-VALUE}).")
-    int batchSize = 16;
+            description = "Examples that go through the model together (default: 4; small models 8; pretrain 16).")
+    private @Nullable Integer batchSize;
 
-    @Option(names = "--grad-accum", description = "Batches whose gradients make one step (default: ${DEFAULT-VALUE}).")
-    int accumulation = 1;
+    @Option(names = "--grad-accum",
+            description = "Batches whose gradients make one step (default: 4; small models and pretrain 1).")
+    private @Nullable Integer accumulation;
 
     @Option(names = {"--lr", "--learning-rate"},
-            description = "Learning rate at its highest (default: ${DEFAULT-VALUE}).")
-    double learningRate = 3e-3;
+            description = "Learning rate at its highest (default: 1e-4; small models 3e-3; pretrain 2.5e-3).")
+    private @Nullable Double learningRate;
 
     @Option(names = "--schedule",
-            description = "Course of the learning rate: ${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
-    Schedule schedule = Schedule.COSINE;
+            description = "Course of the learning rate: ${COMPLETION-CANDIDATES} (default: linear; small models and pretrain cosine).")
+    private @Nullable Schedule schedule;
 
     @Option(names = "--warmup",
-            description = "Share of the steps in which the learning rate rises, or their number if 1 or more (default: ${DEFAULT-VALUE}).")
-    double warmup = 0.05;
+            description = "Share of the steps in which the learning rate rises, or their number if 1 or more (default: 0; small models and pretrain 0.05).")
+    private @Nullable Double warmup;
 
     @Option(names = "--weight-decay", description = "AdamW's weight decay (default: ${DEFAULT-VALUE}).")
     double weightDecay;
@@ -54,15 +57,20 @@ final class TrainingOptions {
     boolean checkpointing;
 
     /// @param examples the number of examples in an epoch, from which a share of the steps becomes a number
-    TrainingSettings settings(int examples) {
-        TrainingSettings all = settings(0, maxSteps);
-        int warmupSteps = (int) Math.round(warmup < 1 ? warmup * all.totalSteps(examples) : warmup);
-        return settings(warmupSteps, maxSteps);
+    /// @param recipe what was not given means
+    TrainingSettings settings(int examples, Recipe recipe) {
+        double rise = warmup == null ? recipe.warmup() : warmup;
+        int total = settings(recipe, 0).totalSteps(examples);
+        return settings(recipe, (int) Math.round(rise < 1 ? rise * total : rise));
     }
 
-    private TrainingSettings settings(int warmupSteps, int steps) {
+    private TrainingSettings settings(Recipe recipe, int warmupSteps) {
         return new TrainingSettings(
-                epochs, batchSize, accumulation, learningRate, schedule, warmupSteps, weightDecay, beta1, beta2, 1e-8,
-                maxGradNorm, seed, true, checkpointing, steps);
+                Objects.requireNonNullElse(epochs, recipe.epochs()),
+                Objects.requireNonNullElse(batchSize, recipe.batchSize()),
+                Objects.requireNonNullElse(accumulation, recipe.accumulation()),
+                Objects.requireNonNullElse(learningRate, recipe.learningRate()),
+                Objects.requireNonNullElse(schedule, recipe.schedule()),
+                warmupSteps, weightDecay, beta1, beta2, 1e-8, maxGradNorm, seed, true, checkpointing, maxSteps);
     }
 }

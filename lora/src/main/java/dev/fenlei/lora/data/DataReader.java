@@ -60,13 +60,13 @@ public final class DataReader implements Iterator<DataRow>, Closeable {
     /// @throws DataException when it cannot be used
     public static DataReader open(Path file, DataOptions options) throws IOException {
         String source = file.toString();
+        if (!Files.isRegularFile(file)) {
+            throw new DataException(source, 0, null, "there is no such file");
+        }
         DataFormat format = DataFormat.ofName(String.valueOf(file.getFileName()))
                 .orElseThrow(() -> new DataException(
                         source, 0, null, "the file name does not say the format; it must end with "
                                 + DataFormat.EXTENSIONS));
-        if (!Files.isRegularFile(file)) {
-            throw new DataException(source, 0, null, "there is no such file");
-        }
         if (format == DataFormat.PARQUET) {
             RowSource rows = new ParquetRows(file, source, ExampleMapper.columns(options));
             return new DataReader(source, rows, options, labels(format, file, options, rows));

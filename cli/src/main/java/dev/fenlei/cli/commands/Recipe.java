@@ -1,0 +1,39 @@
+package dev.fenlei.cli.commands;
+
+import dev.fenlei.lora.train.Schedule;
+
+/// What options of training mean when they are not given.
+///
+/// @param batchSize examples that go through the model together
+/// @param accumulation batches whose gradients make one step
+/// @param warmup share of the steps in which the learning rate rises
+/// @param rank of the adapter
+/// @param alpha the adapter's update is scaled by `alpha / rank`
+/// @param dropout on the adapter's input
+record Recipe(
+        int epochs,
+        int batchSize,
+        int accumulation,
+        double learningRate,
+        Schedule schedule,
+        double warmup,
+        int rank,
+        double alpha,
+        double dropout) {
+
+    /// The reference recipe for Qwen1.5-7B-Chat.
+    static final Recipe REFERENCE = new Recipe(2, 4, 4, 1e-4, Schedule.LINEAR, 0, 8, 32, 0.1);
+
+    /// A model of a few million weights has little to lose and learns only in large steps.
+    static final Recipe SMALL = new Recipe(4, 8, 1, 3e-3, Schedule.COSINE, 0.05, 16, 32, 0);
+
+    /// All weights of a small model, from random ones; there is no adapter.
+    static final Recipe PRETRAINING = new Recipe(1, 16, 1, 2.5e-3, Schedule.COSINE, 0.05, 1, 1, 0);
+
+    private static final long SMALL_PARAMETERS = 50_000_000;
+
+    /// The recipe for fine-tuning a model of so many weights.
+    static Recipe forModel(long parameters) {
+        return parameters < SMALL_PARAMETERS ? SMALL : REFERENCE;
+    }
+}
