@@ -1,6 +1,5 @@
 package dev.fenlei.cli.commands;
 
-import dev.fenlei.cli.UserErrorException;
 import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.model.Decoder;
 import dev.fenlei.lora.adapter.Adapter;
@@ -67,10 +66,7 @@ final class ClassifierOptions {
             int length = maxLength != null
                     ? maxLength
                     : card().map(AdapterCard::maxLength).orElse(Classifier.DEFAULT_MAX_LENGTH);
-            if (length < 16 || length > decoder.config().maxPositions()) {
-                throw new UserErrorException("--max-length must lie between 16 and the model's "
-                        + decoder.config().maxPositions() + " positions, it is " + length);
-            }
+            ModelOptions.checkedMaxLength(length, decoder);
             Tokenizer tokenizer = Tokenizer.load(model);
             return new Opened(
                     backend, decoder, new Classifier(decoder, tokenizer, new ClassificationPrompt(tokenizer, length)));

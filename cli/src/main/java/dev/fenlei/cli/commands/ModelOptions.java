@@ -3,6 +3,7 @@ package dev.fenlei.cli.commands;
 import dev.fenlei.cli.UserErrorException;
 import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.compute.cpu.CpuBackend;
+import dev.fenlei.engine.model.Decoder;
 import java.nio.file.Path;
 import java.util.Locale;
 import picocli.CommandLine.Mixin;
@@ -47,5 +48,16 @@ final class ModelOptions {
             throw new UserErrorException("--threads must lie between 1 and 1024, it is " + threads);
         }
         return new CpuBackend(threads);
+    }
+
+    /// The value of `--max-length`, if the model can take it.
+    ///
+    /// @throws UserErrorException if it cannot
+    static int checkedMaxLength(int maxLength, Decoder decoder) {
+        if (maxLength < 16 || maxLength > decoder.config().maxPositions()) {
+            throw new UserErrorException("--max-length must lie between 16 and the model's "
+                    + decoder.config().maxPositions() + " positions, it is " + maxLength);
+        }
+        return maxLength;
     }
 }

@@ -101,7 +101,8 @@ public final class TrainCommand extends FenleiCommand {
             Recipe recipe = Recipe.forModel(decoder.config().parameters());
             LoraConfig lora = loraConfig(model, recipe);
             Tokenizer tokenizer = Tokenizer.load(model);
-            ClassificationPrompt prompt = new ClassificationPrompt(tokenizer, checkedMaxLength(decoder));
+            ClassificationPrompt prompt = new ClassificationPrompt(
+                    tokenizer, ModelOptions.checkedMaxLength(maxLength, decoder));
             List<TrainingExample> examples = examples(set.train(), policy, prompt, dataPath);
             TrainingSettings settings = Arguments.checked(() -> training.settings(examples.size(), recipe));
             if (settings.totalSteps(examples.size()) == 0) {
@@ -139,14 +140,6 @@ public final class TrainCommand extends FenleiCommand {
                 Map.of(),
                 Map.of(),
                 List.of()));
-    }
-
-    private int checkedMaxLength(Decoder decoder) {
-        if (maxLength < 16 || maxLength > decoder.config().maxPositions()) {
-            throw new UserErrorException("--max-length must lie between 16 and the model's "
-                    + decoder.config().maxPositions() + " positions, it is " + maxLength);
-        }
-        return maxLength;
     }
 
     private static List<TrainingExample> examples(

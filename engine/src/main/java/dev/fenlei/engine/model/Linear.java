@@ -70,14 +70,6 @@ public final class Linear {
         weight = parameter.value();
     }
 
-    /// Puts other frozen weights in place of the present ones.
-    public void replaceWeight(Tensor newWeight) {
-        if (newWeight.rows() != weight.rows() || newWeight.columns() != weight.columns()) {
-            throw new IllegalArgumentException(name + ": " + newWeight + " in place of " + weight);
-        }
-        weight = newWeight;
-    }
-
     /// `y = x·Wᵀ + b`, or `y += …` when `accumulate`.
     ///
     /// @param x t × in
