@@ -35,10 +35,10 @@ public final class Generator {
             while (count < output.length) {
                 workspace.reset();
                 Pass pass = Pass.inference(decoder.backend(), workspace);
-                Tensor hidden = decoder.forward(pass, Batch.sequence(length, input), cache);
+                Tensor hidden = decoder.forward(pass, Batch.sequence(length, input).withOutputs(input.length - 1),
+                        cache);
                 length += input.length;
-                int id = sampler.next(
-                        decoder.logits(pass, hidden, input.length - 1).toArray());
+                int id = sampler.next(decoder.logits(pass, hidden, 0).toArray());
                 output[count++] = id;
                 input = new int[] {id};
                 if (!listener.test(id) || settings.endTokens().contains(id)) {

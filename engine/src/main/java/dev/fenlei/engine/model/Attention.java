@@ -25,13 +25,15 @@ final class Attention {
         this.output = output;
     }
 
-    /// What the backward pass needs. `q` and `k` are rotated; the last four are the adaptations' own.
+    /// What the backward pass needs. `q` and `k` are rotated, `selected` are the rows of
+    /// `attended` that went through the output map; the last four are the adaptations' own.
     record Saved(
             Tensor input,
             Tensor q,
             Tensor k,
             Tensor v,
             Tensor attended,
+            Tensor selected,
             Tensor logSumExp,
             @Nullable Tensor queryAdaptation,
             @Nullable Tensor keyAdaptation,
@@ -42,12 +44,16 @@ final class Attention {
         return List.of(query, key, value, output);
     }
 
-    /// Adds the attention's output to `residual`.
+    /// Adds the attention's output of some rows to `residual`.
     ///
     /// @param x t × hidden, normalised
     /// @param cache keys and values of earlier rows, of which the batch's mask says how many are seen; the batch's own are
     ///     appended. Null when there are none.
-    Saved forward(Pass pass, Batch batch, Tensor x, KeyValueCache.@Nullable Layer cache, Tensor residual) {
+    /// @param outputs the n rows whose output is needed; null for all
+    /// @param residual n × hidden
+    Saved forward(
+            Pass pass, Batch batch, Tensor x, KeyValueCache.@Nullable Layer cache, int @Nullable [] outputs,
+            Tensor residual) {
         Workspace workspace = pass.workspace();
         int rows = x.rows();
         Tensor q = workspace.take(rows, config.querySize());
@@ -76,21 +82,28 @@ final class Attention {
             pass.backend().copy(k, cache.keys().rows(prefix, prefix + rows));
             pass.backend().copy(v, cache.values().rows(prefix, prefix + rows));
         }
-        Tensor outputAdaptation = output.forward(pass, attended, residual, true);
+        Tensor selected = outputs == null ? attended : Rows.gathered(pass, attended, outputs);
+        Tensor outputAdaptation = output.forward(pass, selected, residual, true);
         return new Saved(
-                x, q, k, v, attended, logSumExp, queryAdaptation, keyAdaptation, valueAdaptation, outputAdaptation);
+                x, q, k, v, attended, selected, logSumExp, queryAdaptation, keyAdaptation, valueAdaptation,
+                outputAdaptation);
     }
 
     /// Gradient of the input from the gradient of the residual stream behind the attention.
     ///
-    /// @param dy t × hidden
+    /// @param dy n × hidden
+    /// @param outputs as in [#forward]
     /// @param dx t × hidden, overwritten; null if not needed
-    void backward(Pass pass, Batch batch, Tensor dy, Saved saved, @Nullable Tensor dx) {
+    void backward(
+            Pass pass, Batch batch, Tensor dy, Saved saved, int @Nullable [] outputs, @Nullable Tensor dx) {
         Workspace workspace = pass.workspace();
         Backend backend = pass.backend();
-        int rows = dy.rows();
-        Tensor dAttended = workspace.take(rows, config.querySize());
-        output.backward(pass, dy, saved.attended(), saved.outputAdaptation(), dAttended, false);
+        int rows = batch.rows();
+        Tensor dAttended = workspace.take(dy.rows(), config.querySize());
+        output.backward(pass, dy, saved.selected(), saved.outputAdaptation(), dAttended, false);
+        if (outputs != null) {
+            dAttended = Rows.scattered(pass, dAttended, outputs, rows);
+        }
         Tensor dq = workspace.take(rows, config.querySize());
         Tensor dk = workspace.take(rows, config.keyValueSize());
         Tensor dv = workspace.take(rows, config.keyValueSize());

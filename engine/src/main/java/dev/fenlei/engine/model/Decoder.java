@@ -142,13 +142,13 @@ public final class Decoder implements AutoCloseable {
 
     /// A pass's results, kept for the backward pass.
     ///
-    /// @param hidden t × hidden, before the final norm
+    /// @param hidden n × hidden: the outputs, before the final norm
     /// @param inputs what went into each layer
     /// @param layers what each layer saved; null where it is to be computed again
     public record Activations(Batch batch, Tensor hidden, List<Tensor> inputs,
             List<DecoderLayer.@Nullable Saved> layers) {}
 
-    /// Runs the layers and returns the hidden states before the final norm, t × hidden.
+    /// Runs the layers and returns the hidden states of the batch's n outputs before the final norm, n × hidden.
     ///
     /// @param cache keys and values of earlier rows; null when there are none
     public Tensor forward(Pass pass, Batch batch, @Nullable KeyValueCache cache) {
@@ -156,14 +156,20 @@ public final class Decoder implements AutoCloseable {
         Tensor hidden = embed(pass, batch);
         Tensor next = workspace.take(batch.rows(), config.hiddenSize());
         for (int i = 0; i < layers.size(); i++) {
+            int[] outputs = outputs(batch, i);
+            Tensor output = outputs == null ? next : next.rows(0, outputs.length);
             Workspace.Mark mark = workspace.mark();
-            layers.get(i).forward(pass, batch, hidden, cache == null ? null : cache.layer(i), next);
+            layers.get(i).forward(pass, batch, hidden, cache == null ? null : cache.layer(i), outputs, output);
             workspace.release(mark);
-            Tensor swap = hidden;
-            hidden = next;
-            next = swap;
+            next = hidden;
+            hidden = output;
         }
         return hidden;
+    }
+
+    /// The rows that a layer computes behind its attention; null for all.
+    private int @Nullable [] outputs(Batch batch, int layer) {
+        return layer < layers.size() - 1 || batch.allOutputs() ? null : batch.outputs();
     }
 
     /// Runs the layers and keeps what the backward pass needs.
@@ -175,11 +181,12 @@ public final class Decoder implements AutoCloseable {
         List<Tensor> inputs = new ArrayList<>();
         List<DecoderLayer.@Nullable Saved> saved = new ArrayList<>();
         Tensor hidden = embed(pass, batch);
-        for (DecoderLayer layer : layers) {
+        for (int i = 0; i < layers.size(); i++) {
             inputs.add(hidden);
-            Tensor output = workspace.take(batch.rows(), config.hiddenSize());
+            int[] outputs = outputs(batch, i);
+            Tensor output = workspace.take(outputs == null ? batch.rows() : outputs.length, config.hiddenSize());
             Workspace.Mark mark = workspace.mark();
-            DecoderLayer.Saved state = layer.forward(pass, batch, hidden, null, output);
+            DecoderLayer.Saved state = layers.get(i).forward(pass, batch, hidden, null, outputs, output);
             if (checkpointing) {
                 workspace.release(mark);
             }
@@ -209,8 +216,8 @@ public final class Decoder implements AutoCloseable {
 
     /// Logits of some rows: n × vocabulary, in the pass's workspace.
     ///
-    /// @param hidden t × hidden, as [#forward] returned it
-    /// @param rows which rows
+    /// @param hidden as [#forward] returned it
+    /// @param rows which of its rows
     public Tensor logits(Pass pass, Tensor hidden, int... rows) {
         Tensor logits = pass.workspace().take(rows.length, config.vocabSize());
         Workspace.Mark mark = pass.workspace().mark();
@@ -225,29 +232,28 @@ public final class Decoder implements AutoCloseable {
     /// The loss of a training pass.
     ///
     /// @param sum Σ of the cross-entropies of all targets
-    /// @param gradient t × hidden: the gradient of the hidden states before the final norm
+    /// @param gradient n × hidden: the gradient of the hidden states before the final norm
     public record Loss(double sum, Tensor gradient) {}
 
-    /// Cross-entropy of the rows that have a target, and its gradient. The head is computed for these rows only, a few at a
-    /// time, so that the logits of a whole batch never exist at once.
+    /// Cross-entropy of the batch's outputs, and its gradient. The head is computed for a few rows at a time, so that the
+    /// logits of a whole batch never exist at once.
     ///
-    /// @param rows the rows with targets, ascending
-    /// @param targets the token that each should predict
+    /// @param targets the token that each output should predict
     /// @param scale the factor of every gradient: 1 / number of targets in the whole accumulation window
-    public Loss loss(Pass pass, Activations activations, int[] rows, int[] targets, float scale) {
+    public Loss loss(Pass pass, Activations activations, int[] targets, float scale) {
         Workspace workspace = pass.workspace();
         Tensor hidden = activations.hidden();
+        if (targets.length != hidden.rows()) {
+            throw new IllegalArgumentException(targets.length + " targets for " + hidden.rows() + " outputs");
+        }
         Tensor gradient = workspace.take(hidden.rows(), hidden.columns());
         backend.fill(gradient, 0);
         double sum = 0;
-        for (int from = 0; from < rows.length; from += HEAD_ROWS) {
+        for (int from = 0; from < targets.length; from += HEAD_ROWS) {
             Workspace.Mark mark = workspace.mark();
-            int to = Math.min(rows.length, from + HEAD_ROWS);
-            int[] part = Arrays.copyOfRange(rows, from, to);
-            Tensor selected = workspace.take(to - from, config.hiddenSize());
-            backend.gatherRows(hidden, part, selected);
+            int to = Math.min(targets.length, from + HEAD_ROWS);
             Tensor normed = workspace.take(to - from, config.hiddenSize());
-            RmsNorm.Saved savedNorm = finalNorm.forward(pass, selected, normed);
+            RmsNorm.Saved savedNorm = finalNorm.forward(pass, hidden.rows(from, to), normed);
             Tensor logits = workspace.take(to - from, config.vocabSize());
             Tensor savedHead = head.forward(pass, normed, logits, false);
             Tensor losses = workspace.take(1, to - from);
@@ -258,10 +264,7 @@ public final class Decoder implements AutoCloseable {
             }
             Tensor dNormed = workspace.take(to - from, config.hiddenSize());
             head.backward(pass, logits, normed, savedHead, dNormed, false);
-            Tensor dSelected = workspace.take(to - from, config.hiddenSize());
-            backend.fill(dSelected, 0);
-            finalNorm.backward(pass, dNormed, savedNorm, dSelected);
-            backend.scatterAddRows(dSelected, part, gradient);
+            finalNorm.backward(pass, dNormed, savedNorm, gradient.rows(from, to));
             workspace.release(mark);
         }
         return new Loss(sum, gradient);
@@ -269,23 +272,32 @@ public final class Decoder implements AutoCloseable {
 
     /// Accumulates the gradients of everything that is trained.
     ///
-    /// @param gradient the gradient of the hidden states; used up
+    /// @param gradient n × hidden: the gradient of the outputs; used up
     public void backward(Pass pass, Activations activations, Tensor gradient) {
         Workspace workspace = pass.workspace();
+        Batch batch = activations.batch();
+        Tensor dInput = gradient;
+        if (!batch.allOutputs()) {
+            dInput = workspace.take(batch.rows(), config.hiddenSize());
+            backend.fill(dInput, 0);
+        }
+        Tensor dOutput = gradient;
         for (int i = layers.size() - 1; i >= 0; i--) {
             Workspace.Mark mark = workspace.mark();
+            int[] outputs = outputs(batch, i);
             DecoderLayer.Saved saved = activations.layers().get(i);
             if (saved == null) {
-                Tensor output = workspace.take(gradient.rows(), gradient.columns());
+                Tensor output = workspace.take(dOutput.rows(), dOutput.columns());
                 saved = layers.get(i)
-                        .forward(pass, activations.batch(), activations.inputs().get(i), null, output);
+                        .forward(pass, batch, activations.inputs().get(i), null, outputs, output);
             }
-            layers.get(i)
-                    .backward(pass, activations.batch(), gradient, saved, i > 0 || embeddingParameter != null);
+            boolean inputGradient = i > 0 || embeddingParameter != null;
+            layers.get(i).backward(pass, batch, dOutput, saved, outputs, dInput, inputGradient);
             workspace.release(mark);
+            dOutput = dInput;
         }
         if (embeddingParameter != null) {
-            backend.scatterAddRows(gradient, activations.batch().ids(), embeddingParameter.gradient());
+            backend.scatterAddRows(dInput, batch.ids(), embeddingParameter.gradient());
         }
     }
 

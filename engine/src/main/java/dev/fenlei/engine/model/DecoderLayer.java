@@ -31,37 +31,50 @@ final class DecoderLayer {
     }
 
     /// @param input t × hidden, left unchanged
-    /// @param output t × hidden, overwritten
-    Saved forward(Pass pass, Batch batch, Tensor input, KeyValueCache.@Nullable Layer cache, Tensor output) {
+    /// @param outputs the n rows that are computed behind the attention; null for all
+    /// @param output n × hidden, overwritten
+    Saved forward(
+            Pass pass, Batch batch, Tensor input, KeyValueCache.@Nullable Layer cache, int @Nullable [] outputs,
+            Tensor output) {
         Workspace workspace = pass.workspace();
-        int rows = input.rows();
-        int hidden = input.columns();
-        Tensor normed = workspace.take(rows, hidden);
+        Tensor normed = workspace.take(input.rows(), input.columns());
         RmsNorm.Saved savedAttentionNorm = attentionNorm.forward(pass, input, normed);
-        Tensor middle = workspace.take(rows, hidden);
-        pass.backend().copy(input, middle);
-        Attention.Saved savedAttention = attention.forward(pass, batch, normed, cache, middle);
+        Tensor middle = workspace.take(output.rows(), output.columns());
+        if (outputs == null) {
+            pass.backend().copy(input, middle);
+        } else {
+            pass.backend().gatherRows(input, outputs, middle);
+        }
+        Attention.Saved savedAttention = attention.forward(pass, batch, normed, cache, outputs, middle);
 
-        Tensor normedMiddle = workspace.take(rows, hidden);
+        Tensor normedMiddle = workspace.take(output.rows(), output.columns());
         RmsNorm.Saved savedMlpNorm = mlpNorm.forward(pass, middle, normedMiddle);
         pass.backend().copy(middle, output);
         GatedMlp.Saved savedMlp = mlp.forward(pass, normedMiddle, output);
         return new Saved(savedAttentionNorm, savedAttention, savedMlpNorm, savedMlp);
     }
 
-    /// Turns the gradient of the output into the gradient of the input, in place.
+    /// Turns the gradient of the output into the gradient of the input.
     ///
-    /// @param gradient t × hidden
-    /// @param inputGradient whether anything below is trained; if not, `gradient` is left meaningless
-    void backward(Pass pass, Batch batch, Tensor gradient, Saved saved, boolean inputGradient) {
+    /// @param dOutput n × hidden; used up
+    /// @param outputs as in [#forward]
+    /// @param dInput t × hidden, overwritten: `dOutput` itself, or zeros where `outputs` leaves rows out
+    /// @param inputGradient whether anything below is trained; if not, `dInput` is left meaningless
+    void backward(
+            Pass pass, Batch batch, Tensor dOutput, Saved saved, int @Nullable [] outputs, Tensor dInput,
+            boolean inputGradient) {
         Workspace workspace = pass.workspace();
         Workspace.Mark mark = workspace.mark();
-        Tensor dNormed = workspace.take(gradient.rows(), gradient.columns());
-        mlp.backward(pass, gradient, saved.mlp(), dNormed);
-        mlpNorm.backward(pass, dNormed, saved.mlpNorm(), gradient);
-        attention.backward(pass, batch, gradient, saved.attention(), inputGradient ? dNormed : null);
-        if (inputGradient) {
-            attentionNorm.backward(pass, dNormed, saved.attentionNorm(), gradient);
+        Tensor dNormedMiddle = workspace.take(dOutput.rows(), dOutput.columns());
+        mlp.backward(pass, dOutput, saved.mlp(), dNormedMiddle);
+        mlpNorm.backward(pass, dNormedMiddle, saved.mlpNorm(), dOutput);
+        Tensor dNormed = inputGradient ? workspace.take(dInput.rows(), dInput.columns()) : null;
+        attention.backward(pass, batch, dOutput, saved.attention(), outputs, dNormed);
+        if (dNormed != null) {
+            if (outputs != null) {
+                pass.backend().scatterAddRows(dOutput, outputs, dInput);
+            }
+            attentionNorm.backward(pass, dNormed, saved.attentionNorm(), dInput);
         }
         workspace.release(mark);
     }

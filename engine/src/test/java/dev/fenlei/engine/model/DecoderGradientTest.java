@@ -60,7 +60,7 @@ class DecoderGradientTest {
     }
 
     /// Sequences end to end, each row predicting the next token.
-    private record Packed(Batch batch, int[] rows, int[] targets) {
+    private record Packed(Batch batch, int[] targets) {
 
         static Packed of(int[]... sequences) {
             int[] lengths = Arrays.stream(sequences).mapToInt(s -> s.length).toArray();
@@ -74,7 +74,7 @@ class DecoderGradientTest {
             }
             int[] predicting = rows.stream().mapToInt(Integer::intValue).toArray();
             int[] targets = Arrays.stream(predicting).map(row -> ids[row + 1]).toArray();
-            return new Packed(new Batch(ids, positions, AttentionMask.causal(0, lengths)), predicting, targets);
+            return new Packed(new Batch(ids, positions, AttentionMask.causal(0, lengths), predicting), targets);
         }
     }
 
@@ -87,7 +87,7 @@ class DecoderGradientTest {
         workspace.reset();
         Pass pass = new Pass(backend, workspace, true, 0);
         Decoder.Activations activations = decoder.forwardForTraining(pass, packed.batch(), false);
-        return decoder.loss(pass, activations, packed.rows(), packed.targets(), 1).sum();
+        return decoder.loss(pass, activations, packed.targets(), 1).sum();
     }
 
     /// Sets the gradients of all parameters and returns copies.
@@ -105,7 +105,7 @@ class DecoderGradientTest {
         workspace.reset();
         Pass pass = new Pass(backend, workspace, true, 0);
         Decoder.Activations activations = decoder.forwardForTraining(pass, packed.batch(), checkpointing);
-        Decoder.Loss loss = decoder.loss(pass, activations, packed.rows(), packed.targets(), 1);
+        Decoder.Loss loss = decoder.loss(pass, activations, packed.targets(), 1);
         decoder.backward(pass, activations, loss.gradient());
         return loss.sum();
     }

@@ -90,6 +90,30 @@ class DecoderTest {
         assertThat(part).containsExactly(Arrays.copyOf(whole, part.length), within(1e-5f));
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"0", "9", "2,9", "0,1,2,3,4,5,6,7,8,9"})
+    void theOutputsAreRowsOfTheWhole(String rows) {
+        float[] all = hidden(Batch.sequence(0, IDS), null);
+        int[] outputs = Arrays.stream(rows.split(",")).mapToInt(Integer::parseInt).toArray();
+        float[] some = hidden(Batch.sequence(0, IDS).withOutputs(outputs), null);
+        assertThat(some).hasSize(outputs.length * TinyModel.HIDDEN);
+        for (int i = 0; i < outputs.length; i++) {
+            assertThat(Arrays.copyOfRange(some, i * TinyModel.HIDDEN, (i + 1) * TinyModel.HIDDEN))
+                    .containsExactly(
+                            Arrays.copyOfRange(
+                                    all, outputs[i] * TinyModel.HIDDEN, (outputs[i] + 1) * TinyModel.HIDDEN),
+                            within(1e-5f));
+        }
+    }
+
+    @Test
+    void outputsThatAreNotAscendingRowsAreRefused() {
+        for (int[] rows : new int[][] {{2, 1}, {3, 3}, {-1}, {IDS.length}}) {
+            assertThatThrownBy(() -> Batch.sequence(0, IDS).withOutputs(rows))
+                    .isInstanceOf(IllegalArgumentException.class);
+        }
+    }
+
     @Test
     void logitsOfSomeRowsAreThoseOfAll() {
         Pass pass = Pass.inference(backend, workspace);

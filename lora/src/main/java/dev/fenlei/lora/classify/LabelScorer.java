@@ -44,6 +44,11 @@ public final class LabelScorer implements AutoCloseable {
         int rows() {
             return query.prompt().length + trie.rows();
         }
+
+        /// The rows that predict something: the last of the prompt and those of the trie.
+        int nodes() {
+            return trie.rows() + 1;
+        }
     }
 
     private final Decoder decoder;
@@ -67,7 +72,9 @@ public final class LabelScorer implements AutoCloseable {
             this.prefix = null;
         } else {
             KeyValueCache cache = new KeyValueCache(prefixMemory, decoder.config(), prefix.length);
-            decoder.forward(Pass.inference(decoder.backend(), workspace), Batch.sequence(0, prefix), cache);
+            decoder.forward(Pass.inference(decoder.backend(), workspace),
+                    Batch.sequence(0, prefix).withOutputs(prefix.length - 1),
+                    cache);
             this.prefix = cache.frozen();
         }
     }
@@ -101,9 +108,8 @@ public final class LabelScorer implements AutoCloseable {
         Tensor hidden = decoder.forward(pass, batch(items), prefix);
         int first = 0;
         for (Item item : items) {
-            int last = first + item.query().prompt().length - 1;
-            scores[item.index()] = labelScores(nodeScores(pass, hidden, last, item.trie()), item.trie());
-            first += item.rows();
+            scores[item.index()] = labelScores(nodeScores(pass, hidden, first, item), item.trie());
+            first += item.nodes();
         }
     }
 
@@ -114,6 +120,8 @@ public final class LabelScorer implements AutoCloseable {
         int[] start = new int[rows];
         int[] linearEnd = new int[rows];
         int[] parent = new int[rows];
+        int[] outputs = new int[items.stream().mapToInt(Item::nodes).sum()];
+        int output = 0;
         int row = 0;
         for (Item item : items) {
             int[] prompt = item.query().prompt();
@@ -126,8 +134,10 @@ public final class LabelScorer implements AutoCloseable {
                 parent[row] = AttentionMask.LINEAR;
             }
             int tree = row;
+            outputs[output++] = tree - 1;
             LabelTrie trie = item.trie();
             for (int i = 0; i < trie.rows(); i++, row++) {
+                outputs[output++] = row;
                 ids[row] = trie.token(i);
                 positions[row] = prefixLength + prompt.length - 1 + trie.depth(i);
                 start[row] = first;
@@ -135,21 +145,22 @@ public final class LabelScorer implements AutoCloseable {
                 parent[row] = trie.parent(i) == AttentionMask.ROOT ? AttentionMask.ROOT : tree + trie.parent(i);
             }
         }
-        return new Batch(ids, positions, new AttentionMask(prefixLength, start, linearEnd, parent));
+        return new Batch(ids, positions, new AttentionMask(prefixLength, start, linearEnd, parent), outputs);
     }
 
     /// For each node of the trie the log-probability of its token, and of the end token behind it.
     private record NodeScores(double[] token, double[] end) {}
 
-    private NodeScores nodeScores(Pass pass, Tensor hidden, int lastPromptRow, LabelTrie trie) {
-        int nodes = trie.rows() + 1;
+    private NodeScores nodeScores(Pass pass, Tensor hidden, int first, Item item) {
+        LabelTrie trie = item.trie();
+        int nodes = item.nodes();
         NodeScores scores = new NodeScores(new double[nodes], new double[nodes]);
         for (int from = 0; from < nodes; from += LOGIT_ROWS) {
             Workspace.Mark mark = workspace.mark();
             int count = Math.min(nodes - from, LOGIT_ROWS);
             int[] rows = new int[count];
             for (int i = 0; i < count; i++) {
-                rows[i] = lastPromptRow + from + i;
+                rows[i] = first + from + i;
             }
             Tensor logits = decoder.logits(pass, hidden, rows);
             decoder.backend().logSoftmax(logits, logits.columns());

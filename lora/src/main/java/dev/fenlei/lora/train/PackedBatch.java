@@ -4,12 +4,11 @@ import dev.fenlei.engine.compute.AttentionMask;
 import dev.fenlei.engine.model.Batch;
 import java.util.List;
 
-/// Several examples end to end, without padding, and the rows that predict label tokens.
+/// Several examples end to end, without padding, and what they are to predict.
 ///
-/// @param batch the rows
-/// @param labelRows the rows whose prediction counts, ascending
-/// @param targets the token that each of them is to predict
-public record PackedBatch(Batch batch, int[] labelRows, int[] targets) {
+/// @param batch the rows; its outputs are those that predict label tokens
+/// @param targets the token that each output is to predict
+public record PackedBatch(Batch batch, int[] targets) {
 
     /// Packs examples in their order.
     public static PackedBatch of(List<TrainingExample> examples) {
@@ -32,6 +31,6 @@ public record PackedBatch(Batch batch, int[] labelRows, int[] targets) {
             }
         }
         int[] lengths = examples.stream().mapToInt(TrainingExample::rows).toArray();
-        return new PackedBatch(new Batch(ids, positions, AttentionMask.causal(0, lengths)), labelRows, targets);
+        return new PackedBatch(new Batch(ids, positions, AttentionMask.causal(0, lengths), labelRows), targets);
     }
 }

@@ -98,7 +98,7 @@ public final class Trainer {
             long key = Philox.mix(Philox.mix(settings.seed(), step), from);
             Pass pass = new Pass(backend, workspace, true, key);
             Decoder.Activations activations = decoder.forwardForTraining(pass, batch.batch(), settings.checkpointing());
-            Decoder.Loss loss = decoder.loss(pass, activations, batch.labelRows(), batch.targets(), 1f / labelTokens);
+            Decoder.Loss loss = decoder.loss(pass, activations, batch.targets(), 1f / labelTokens);
             decoder.backward(pass, activations, loss.gradient());
             sum += loss.sum();
         }

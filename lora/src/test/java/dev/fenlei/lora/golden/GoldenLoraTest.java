@@ -108,7 +108,7 @@ class GoldenLoraTest {
                     Pass pass = new Pass(decoder.backend(), workspace, true, 1);
                     PackedBatch batch = PackedBatch.of(examples.subList(from, Math.min(examples.size(), from + 4)));
                     Decoder.Activations activations = decoder.forwardForTraining(pass, batch.batch(), checkpointing);
-                    Decoder.Loss loss = decoder.loss(pass, activations, batch.labelRows(), batch.targets(),
+                    Decoder.Loss loss = decoder.loss(pass, activations, batch.targets(),
                             1f / labels);
                     decoder.backward(pass, activations, loss.gradient());
                     sum += loss.sum();

@@ -18,7 +18,7 @@ class PackedBatchTest {
         assertThat(batch.batch().mask().sequenceStart()).containsExactly(0, 0, 0, 0, 4, 4);
         assertThat(batch.batch().mask().linearEnd()).containsExactly(1, 2, 3, 4, 5, 6);
         assertThat(batch.batch().mask().hasTree()).isFalse();
-        assertThat(batch.labelRows()).containsExactly(2, 3, 4, 5);
+        assertThat(batch.batch().outputs()).containsExactly(2, 3, 4, 5);
         assertThat(batch.targets()).containsExactly(13, 14, 21, 22);
     }
 
@@ -26,7 +26,7 @@ class PackedBatchTest {
     void theSmallestExampleIsOneRow() {
         PackedBatch batch = PackedBatch.of(List.of(new TrainingExample(new int[] {1, 2}, 1)));
         assertThat(batch.batch().rows()).isEqualTo(1);
-        assertThat(batch.labelRows()).containsExactly(0);
+        assertThat(batch.batch().outputs()).containsExactly(0);
         assertThat(batch.targets()).containsExactly(2);
     }
 

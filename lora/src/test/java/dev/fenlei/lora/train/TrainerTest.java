@@ -187,7 +187,7 @@ class TrainerTest {
         workspace.reset();
         Pass pass = new Pass(decoder.backend(), workspace, true, 77);
         Decoder.Activations activations = decoder.forwardForTraining(pass, batch.batch(), false);
-        Decoder.Loss loss = decoder.loss(pass, activations, batch.labelRows(), batch.targets(), 1);
+        Decoder.Loss loss = decoder.loss(pass, activations, batch.targets(), 1);
         if (backward) {
             decoder.backward(pass, activations, loss.gradient());
         }
