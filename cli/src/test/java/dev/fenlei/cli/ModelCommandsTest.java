@@ -13,6 +13,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.ObjectMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /// `generate`, `tokenize`, `inspect` and `merge`, on a model that `pretrain` has just made.
 class ModelCommandsTest {
@@ -175,6 +177,32 @@ class ModelCommandsTest {
         assertThat(report.path("usable").asString()).startsWith("no: ").contains("model_type");
         assertThat(report.path("parameters").asLong()).isPositive();
         assertThat(report.path("tokenizer").asString()).startsWith("no: ");
+    }
+
+    @Test
+    void anAdapterNamesItsModel(@TempDir Path folder) throws IOException {
+        Path base = CommandRun.golden("models/qwen2_5");
+        Path source = CommandRun.golden("lora/qwen2_5-base/adapter_final");
+        Path adapter = Files.createDirectory(folder.resolve("adapter"));
+        Files.copy(source.resolve("adapter_model.safetensors"), adapter.resolve("adapter_model.safetensors"));
+        Path config = adapter.resolve("adapter_config.json");
+        ObjectNode json = (ObjectNode) new ObjectMapper()
+                .readTree(Files.readString(source.resolve("adapter_config.json")));
+
+        Files.writeString(config, json.put("base_model_name_or_path", base.toString()).toString());
+        CommandRun found = CommandRun.of("merge", "--adapter", adapter, "--out", folder.resolve("merged"));
+        assertThat(found.status()).as(found.err()).isZero();
+
+        Files.writeString(config, json.put("base_model_name_or_path", "Qwen/Elsewhere").toString());
+        CommandRun absent = CommandRun.of("merge", "--adapter", adapter, "--out", folder.resolve("other"));
+        assertThat(absent.status()).isNotZero();
+        assertThat(absent.err()).contains("Qwen/Elsewhere", "--model");
+        assertThat(folder.resolve("other")).doesNotExist();
+
+        Files.writeString(config, json.putNull("base_model_name_or_path").toString());
+        CommandRun silent = CommandRun.of("merge", "--adapter", adapter, "--out", folder.resolve("other"));
+        assertThat(silent.status()).isNotZero();
+        assertThat(silent.err()).contains("--model");
     }
 
     @Test

@@ -55,7 +55,7 @@ final class ClassifierOptions {
     }
 
     Opened open() throws IOException {
-        Path model = modelOptions.model();
+        Path model = modelOptions.model(adapter);
         Backend backend = modelOptions.backend();
         Decoder decoder = null;
         try {

@@ -86,7 +86,7 @@ public final class GenerateCommand extends FenleiCommand {
             throw new ParameterException(
                     spec().commandLine(), "--system belongs to the chat template, which --raw leaves out");
         }
-        Path directory = model.directory();
+        Path directory = model.directory(adapter);
         Tokenizer tokenizer = Tokenizer.load(directory);
         int[] ids = encode(tokenizer, directory, prompt.equals("-") ? standardInput() : prompt);
         try (Backend backend = new CpuBackend();

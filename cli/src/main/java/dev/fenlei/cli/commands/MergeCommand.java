@@ -38,7 +38,7 @@ public final class MergeCommand extends FenleiCommand {
 
     @Override
     protected int run() throws IOException {
-        Path base = model.directory();
+        Path base = model.directory(adapter);
         requireEmpty(out);
         try (Backend backend = new CpuBackend();
                 Decoder decoder = Decoder.load(base, backend)) {

@@ -4,8 +4,10 @@ import dev.fenlei.cli.UserErrorException;
 import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.compute.cpu.CpuBackend;
 import dev.fenlei.engine.model.Decoder;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
@@ -34,6 +36,11 @@ final class ModelOptions {
 
     Path model() {
         return model.directory();
+    }
+
+    /// The model to use with an adapter; see [ModelOption#directory(Path)].
+    Path model(@Nullable Path adapter) throws IOException {
+        return model.directory(adapter);
     }
 
     Backend backend() {

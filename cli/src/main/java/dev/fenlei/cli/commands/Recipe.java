@@ -25,7 +25,7 @@ record Recipe(
     static final Recipe REFERENCE = new Recipe(2, 4, 4, 1e-4, Schedule.LINEAR, 0, 8, 32, 0.1);
 
     /// A model of a few million weights has little to lose and learns only in large steps.
-    static final Recipe SMALL = new Recipe(4, 8, 1, 3e-3, Schedule.COSINE, 0.05, 16, 32, 0);
+    static final Recipe SMALL = new Recipe(2, 4, 1, 2e-3, Schedule.COSINE, 0.05, 16, 32, 0.1);
 
     /// All weights of a small model, from random ones; there is no adapter.
     static final Recipe PRETRAINING = new Recipe(1, 16, 1, 2.5e-3, Schedule.COSINE, 0.05, 1, 1, 0);

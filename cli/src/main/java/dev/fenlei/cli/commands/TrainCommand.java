@@ -65,7 +65,7 @@ public final class TrainCommand extends FenleiCommand {
     @Option(names = "--lora-alpha", description = "The update is scaled by alpha / r (default: 32).")
     private @Nullable Double alpha;
 
-    @Option(names = "--lora-dropout", description = "Dropout on the adapter's input (default: 0.1; small models 0).")
+    @Option(names = "--lora-dropout", description = "Dropout on the adapter's input (default: 0.1).")
     private @Nullable Double dropout;
 
     @Option(names = "--target-modules", split = ",",

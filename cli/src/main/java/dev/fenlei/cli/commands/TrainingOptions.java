@@ -9,11 +9,11 @@ import picocli.CommandLine.Option;
 /// The options of the optimizer that `train` and `pretrain` share.
 final class TrainingOptions {
 
-    @Option(names = "--epochs", description = "Passes over the training data (default: 2; small models 4; pretrain 1).")
+    @Option(names = "--epochs", description = "Passes over the training data (default: 2; pretrain 1).")
     private @Nullable Integer epochs;
 
     @Option(names = "--batch-size",
-            description = "Examples that go through the model together (default: 4; small models 8; pretrain 16).")
+            description = "Examples that go through the model together (default: 4; pretrain 16).")
     private @Nullable Integer batchSize;
 
     @Option(names = "--grad-accum",
@@ -21,7 +21,7 @@ final class TrainingOptions {
     private @Nullable Integer accumulation;
 
     @Option(names = {"--lr", "--learning-rate"},
-            description = "Learning rate at its highest (default: 1e-4; small models 3e-3; pretrain 2.5e-3).")
+            description = "Learning rate at its highest (default: 1e-4; small models 2e-3; pretrain 2.5e-3).")
     private @Nullable Double learningRate;
 
     @Option(names = "--schedule",
