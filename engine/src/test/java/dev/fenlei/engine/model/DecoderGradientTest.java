@@ -172,11 +172,12 @@ class DecoderGradientTest {
         assertThat(together).isCloseTo(sum, withinPercentage(1e-4));
         for (int i = 0; i < expected.size(); i++) {
             float[] actual = parameters.get(i).gradient().toArray();
-            double limit = 1e-5 * Math.max(1, rms(expected.get(i)));
+            double scale = Math.max(1, rms(expected.get(i)));
             for (int element = 0; element < actual.length; element++) {
-                assertThat((double) Math.abs(actual[element] - expected.get(i)[element]))
+                float whole = expected.get(i)[element];
+                assertThat((double) Math.abs(actual[element] - whole))
                         .as("%s[%d]", parameters.get(i).name(), element)
-                        .isLessThan(limit);
+                        .isLessThan(1e-5 * Math.max(scale, Math.abs(whole)));
             }
         }
     }
