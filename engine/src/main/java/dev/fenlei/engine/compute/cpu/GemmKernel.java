@@ -27,9 +27,12 @@ final class GemmKernel {
     /// Floats in a vector.
     static final int LANES = FLOATS.length();
 
-    /// Rows of a product tile. Eight rows and two vectors hide the latency of multiply-add and waste nothing on the
-    /// usual LoRA ranks, 8 and 16.
-    static final int MR = 8;
+    /// Rows of a product tile; both numbers waste nothing on the usual LoRA ranks, 8 and 16.
+    ///
+    /// C2 loads all operands of a round before its first multiply-add, so a tile takes `3 · MR + 2` registers: eight rows
+    /// fit into the 32 registers of AVX-512, four into 16, and four times two accumulators just hide the latency of
+    /// multiply-add. A taller tile would keep an accumulator in memory, which costs about twelve cycles a round.
+    static final int MR = LANES == 16 ? 8 : 4;
 
     /// Columns of a product tile.
     static final int NR = 2 * LANES;
@@ -59,6 +62,14 @@ final class GemmKernel {
 
     /// `tile = a · b` for `MR × NR` elements: `a` holds MR rows `A_PITCH` apart, `b` holds `k` rows of two vectors each.
     static void multiply(float[] a, int aOffset, float[] b, int bOffset, int k, float[] tile) {
+        if (MR == 8) {
+            multiply8(a, aOffset, b, bOffset, k, tile);
+        } else {
+            multiply4(a, aOffset, b, bOffset, k, tile);
+        }
+    }
+
+    private static void multiply8(float[] a, int aOffset, float[] b, int bOffset, int k, float[] tile) {
         FloatVector c00 = FloatVector.zero(FLOATS), c01 = FloatVector.zero(FLOATS);
         FloatVector c10 = FloatVector.zero(FLOATS), c11 = FloatVector.zero(FLOATS);
         FloatVector c20 = FloatVector.zero(FLOATS), c21 = FloatVector.zero(FLOATS);
@@ -112,6 +123,38 @@ final class GemmKernel {
         c61.intoArray(tile, 6 * NR + LANES);
         c70.intoArray(tile, 7 * NR);
         c71.intoArray(tile, 7 * NR + LANES);
+    }
+
+    private static void multiply4(float[] a, int aOffset, float[] b, int bOffset, int k, float[] tile) {
+        FloatVector c00 = FloatVector.zero(FLOATS), c01 = FloatVector.zero(FLOATS);
+        FloatVector c10 = FloatVector.zero(FLOATS), c11 = FloatVector.zero(FLOATS);
+        FloatVector c20 = FloatVector.zero(FLOATS), c21 = FloatVector.zero(FLOATS);
+        FloatVector c30 = FloatVector.zero(FLOATS), c31 = FloatVector.zero(FLOATS);
+        for (int p = 0; p < k; p++) {
+            int i = aOffset + p;
+            FloatVector b0 = FloatVector.fromArray(FLOATS, b, bOffset + p * NR);
+            FloatVector b1 = FloatVector.fromArray(FLOATS, b, bOffset + p * NR + LANES);
+            FloatVector v0 = FloatVector.broadcast(FLOATS, a[i]);
+            c00 = v0.fma(b0, c00);
+            c01 = v0.fma(b1, c01);
+            FloatVector v1 = FloatVector.broadcast(FLOATS, a[i + A_PITCH]);
+            c10 = v1.fma(b0, c10);
+            c11 = v1.fma(b1, c11);
+            FloatVector v2 = FloatVector.broadcast(FLOATS, a[i + 2 * A_PITCH]);
+            c20 = v2.fma(b0, c20);
+            c21 = v2.fma(b1, c21);
+            FloatVector v3 = FloatVector.broadcast(FLOATS, a[i + 3 * A_PITCH]);
+            c30 = v3.fma(b0, c30);
+            c31 = v3.fma(b1, c31);
+        }
+        c00.intoArray(tile, 0);
+        c01.intoArray(tile, LANES);
+        c10.intoArray(tile, NR);
+        c11.intoArray(tile, NR + LANES);
+        c20.intoArray(tile, 2 * NR);
+        c21.intoArray(tile, 2 * NR + LANES);
+        c30.intoArray(tile, 3 * NR);
+        c31.intoArray(tile, 3 * NR + LANES);
     }
 
     /// `c = alpha · tile + beta · c` for the first `rows × columns` elements of a tile.
