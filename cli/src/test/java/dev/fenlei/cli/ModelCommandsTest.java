@@ -30,6 +30,35 @@ class ModelCommandsTest {
     }
 
     @Test
+    void aModelCanBePretrainedFurther() throws IOException {
+        Path further = folder.resolve("further");
+        Path corpus = folder.resolve("corpus.jsonl");
+        CommandRun run = CommandRun.of(
+                "pretrain", "--model", model, "--data", corpus, "--out", further, "--dialogues", 0.5,
+                "--sequence-length", 16, "--max-steps", 1, "--batch-size", 4);
+        assertThat(run.status()).as(run.err()).isZero();
+        assertThat(Files.readString(further.resolve("tokenizer.json")))
+                .isEqualTo(Files.readString(model.resolve("tokenizer.json")));
+        assertThat(Files.mismatch(further.resolve("model.safetensors"), model.resolve("model.safetensors")))
+                .isNotEqualTo(-1);
+        CommandRun generated = CommandRun.of(
+                "generate", "--model", further, "--prompt", "天气", "--raw", "--max-new-tokens", 1);
+        assertThat(generated.status()).as(generated.err()).isZero();
+
+        CommandRun onto = CommandRun.of("pretrain", "--model", model, "--data", corpus, "--out", model);
+        assertThat(onto.status()).isEqualTo(1);
+        assertThat(onto.err()).contains("the new model would replace the one it is made from");
+        CommandRun tooLong = CommandRun.of(
+                "pretrain", "--model", model, "--data", corpus, "--out", further, "--sequence-length", 256);
+        assertThat(tooLong.status()).isEqualTo(1);
+        assertThat(tooLong.err()).contains("at most the model's 128 positions");
+        CommandRun share = CommandRun.of(
+                "pretrain", "--model", model, "--data", corpus, "--out", further, "--dialogues", 2);
+        assertThat(share.status()).isEqualTo(1);
+        assertThat(share.err()).contains("share of dialogues must lie between 0 and 1");
+    }
+
+    @Test
     void generationStreamsTextAndTellsTheRate() {
         CommandRun run = CommandRun.of(
                 "generate", "--model", model, "--prompt", "天气", "--raw", "--max-new-tokens", 5);

@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -19,7 +20,7 @@ import picocli.CommandLine.Option;
 /// `pretrain`: a small language model from text.
 @Command(
         name = "pretrain",
-        description = "Train all weights of a new small language model, and its tokenizer, from text.")
+        description = "Train all weights of a small language model on text: of a new one and its tokenizer, or of one that is there.")
 public final class PretrainCommand extends FenleiCommand {
 
     @Option(names = "--data", required = true, paramLabel = "FILE",
@@ -33,6 +34,10 @@ public final class PretrainCommand extends FenleiCommand {
     @Option(names = "--out", required = true, paramLabel = "DIR",
             description = "The model directory to write. A tokenizer that is there already is used.")
     private Path out = Path.of("");
+
+    @Option(names = "--model", paramLabel = "DIR",
+            description = "Go on with this model, its tokenizer and its shape (default: a new model of the shape below).")
+    private @Nullable Path model;
 
     @Option(names = "--vocab-size", description = "Tokens of the vocabulary (default: ${DEFAULT-VALUE}).")
     private int vocabSize = 8192;
@@ -70,6 +75,10 @@ public final class PretrainCommand extends FenleiCommand {
     @Option(names = "--collapse-white-space", description = "Turn runs of white space into one space.")
     private boolean collapseWhiteSpace;
 
+    @Option(names = "--dialogues",
+            description = "Share of texts turned into ChatML exchanges, a passage answered by the text's key words (default: ${DEFAULT-VALUE}).")
+    private double dialogues;
+
     @Mixin
     private TrainingOptions training = new TrainingOptions();
 
@@ -78,13 +87,17 @@ public final class PretrainCommand extends FenleiCommand {
         Corpus corpus = Corpus.read(data, exclude, maxCharacters, collapseWhiteSpace);
         say(corpus.texts().size() + " texts, " + corpus.excluded() + " left out, " + corpus.unusable()
                 + " without text");
-        ModelShape shape = Arguments.checked(() -> new ModelShape(
-                vocabSize, hiddenSize, intermediateSize, layers, heads, keyValueHeads, maxPositions, ropeTheta));
+        Path existing = model;
+        Pretraining.Origin origin = existing == null
+                ? new Pretraining.Origin.New(Arguments.checked(() -> new ModelShape(
+                        vocabSize, hiddenSize, intermediateSize, layers, heads, keyValueHeads, maxPositions,
+                        ropeTheta)))
+                : new Pretraining.Origin.Existing(existing);
         Arguments.checked(() -> training.settings(corpus.texts().size(), Recipe.PRETRAINING));
         List<Progress> bar = new ArrayList<>();
         try (Backend backend = new CpuBackend()) {
             Pretraining pretraining = Arguments
-                    .checked(() -> new Pretraining(backend, shape, sequenceLength,
+                    .checked(() -> new Pretraining(backend, origin, sequenceLength, dialogues,
                             n -> training.settings(n, Recipe.PRETRAINING)));
             Pretraining.Report report = pretraining.run(
                     corpus,

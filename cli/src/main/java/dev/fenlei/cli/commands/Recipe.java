@@ -1,6 +1,9 @@
 package dev.fenlei.cli.commands;
 
+import dev.fenlei.lora.adapter.LoraConfig;
 import dev.fenlei.lora.train.Schedule;
+import java.util.List;
+import java.util.stream.Stream;
 
 /// What options of training mean when they are not given.
 ///
@@ -10,6 +13,7 @@ import dev.fenlei.lora.train.Schedule;
 /// @param rank of the adapter
 /// @param alpha the adapter's update is scaled by `alpha / rank`
 /// @param dropout on the adapter's input
+/// @param targets the modules that are adapted
 record Recipe(
         int epochs,
         int batchSize,
@@ -19,16 +23,20 @@ record Recipe(
         double warmup,
         int rank,
         double alpha,
-        double dropout) {
+        double dropout,
+        List<String> targets) {
 
     /// The reference recipe for Qwen1.5-7B-Chat.
-    static final Recipe REFERENCE = new Recipe(2, 4, 4, 1e-4, Schedule.LINEAR, 0, 8, 32, 0.1);
+    static final Recipe REFERENCE = new Recipe(2, 4, 4, 1e-4, Schedule.LINEAR, 0, 8, 32, 0.1, LoraConfig.ALL_MODULES);
 
-    /// A model of a few million weights has little to lose and learns only in large steps.
-    static final Recipe SMALL = new Recipe(2, 4, 1, 2e-3, Schedule.COSINE, 0.05, 16, 32, 0.1);
+    /// A model of a few million weights has little to lose and learns only in large steps. It has also seen too few texts
+    /// for its embedding to say what a word is about, so that is adapted too.
+    static final Recipe SMALL = new Recipe(
+            2, 4, 1, 2e-3, Schedule.COSINE, 0.05, 16, 32, 0.1,
+            Stream.concat(LoraConfig.ALL_MODULES.stream(), Stream.of(LoraConfig.EMBEDDING)).toList());
 
     /// All weights of a small model, from random ones; there is no adapter.
-    static final Recipe PRETRAINING = new Recipe(1, 16, 1, 2.5e-3, Schedule.COSINE, 0.05, 1, 1, 0);
+    static final Recipe PRETRAINING = new Recipe(1, 16, 1, 2.5e-3, Schedule.COSINE, 0.05, 1, 1, 0, List.of());
 
     private static final long SMALL_PARAMETERS = 50_000_000;
 

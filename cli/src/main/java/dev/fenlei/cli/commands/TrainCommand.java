@@ -69,8 +69,8 @@ public final class TrainCommand extends FenleiCommand {
     private @Nullable Double dropout;
 
     @Option(names = "--target-modules", split = ",",
-            description = "Modules to adapt, by name, or all-linear (default: all-linear).")
-    private List<String> targets = new ArrayList<>(LoraConfig.ALL_MODULES);
+            description = "Modules to adapt, by name, or all-linear (default: all-linear; small models embed_tokens as well).")
+    private List<String> targets = new ArrayList<>();
 
     @Option(names = "--rslora", description = "Scale the update by alpha / sqrt(r).")
     private boolean rankStabilized;
@@ -135,7 +135,7 @@ public final class TrainCommand extends FenleiCommand {
                 Objects.requireNonNullElse(rank, recipe.rank()),
                 Objects.requireNonNullElse(alpha, recipe.alpha()),
                 Objects.requireNonNullElse(dropout, recipe.dropout()),
-                LoraConfig.Targets.named(targets),
+                LoraConfig.Targets.named(targets.isEmpty() ? recipe.targets() : targets),
                 rankStabilized,
                 Map.of(),
                 Map.of(),
@@ -173,7 +173,7 @@ public final class TrainCommand extends FenleiCommand {
         all.put("lora_r", lora.rank());
         all.put("lora_alpha", lora.alpha());
         all.put("lora_dropout", lora.dropout());
-        all.put("target_modules", targets);
+        all.put("target_modules", lora.targets().toJson());
         return all;
     }
 

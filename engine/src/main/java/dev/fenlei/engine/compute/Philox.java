@@ -59,4 +59,14 @@ public final class Philox {
     public static float uniform(int word) {
         return (word >>> 8) * 0x1p-24f;
     }
+
+    /// Fills `values` with normal numbers of this deviation from the stream `key` (Box & Muller 1958).
+    public static void normal(long key, double deviation, float[] values) {
+        int[] words = new int[4];
+        for (int i = 0; i < values.length; i++) {
+            block(key, i, words);
+            double radius = Math.sqrt(-2 * Math.log(1 - uniform(words[0])));
+            values[i] = (float) (deviation * radius * Math.cos(2 * Math.PI * uniform(words[1])));
+        }
+    }
 }

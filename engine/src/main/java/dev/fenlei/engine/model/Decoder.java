@@ -26,8 +26,7 @@ public final class Decoder implements AutoCloseable {
     private final List<DecoderLayer> layers = new ArrayList<>();
     private final RmsNorm finalNorm;
     private final Linear head;
-    private Tensor embedding;
-    private @Nullable Parameter embeddingParameter;
+    private final Embedding embedding;
     private boolean headTrained;
 
     private Decoder(ModelConfig config, Backend backend, Weights weights, Path source) throws SafetensorsException {
@@ -36,7 +35,9 @@ public final class Decoder implements AutoCloseable {
         this.weights = weights;
         int hidden = config.hiddenSize();
         Rotary rotary = new Rotary(backend, config);
-        embedding = weights.tensor("model.embed_tokens.weight", source, config.vocabSize(), hidden);
+        embedding = new Embedding(
+                "model.embed_tokens",
+                weights.tensor("model.embed_tokens.weight", source, config.vocabSize(), hidden));
         for (int i = 0; i < config.layers(); i++) {
             String layer = "model.layers." + i;
             String attention = layer + ".self_attn.";
@@ -58,7 +59,7 @@ public final class Decoder implements AutoCloseable {
         }
         finalNorm = norm("model.norm", source);
         head = config.tiedEmbeddings()
-                ? new Linear("lm_head", embedding, null)
+                ? new Linear("lm_head", embedding.weight(), null)
                 : linear("lm_head", config.vocabSize(), hidden, false, source);
     }
 
@@ -107,6 +108,11 @@ public final class Decoder implements AutoCloseable {
         return layers.stream().flatMap(layer -> layer.linears().stream()).toList();
     }
 
+    /// The map from tokens to hidden states.
+    public Embedding embedding() {
+        return embedding;
+    }
+
     /// The map from hidden states to logits.
     public Linear head() {
         return head;
@@ -121,9 +127,8 @@ public final class Decoder implements AutoCloseable {
     /// Makes every weight trainable. The parameters have the names of the base model's tensors.
     public List<Parameter> trainAll() {
         List<Parameter> parameters = new ArrayList<>();
-        embeddingParameter = Parameter.copyOf(backend, "model.embed_tokens.weight", embedding, false);
-        embedding = embeddingParameter.value();
-        parameters.add(embeddingParameter);
+        Parameter table = embedding.train(backend);
+        parameters.add(table);
         for (DecoderLayer layer : layers) {
             parameters.add(layer.attentionNorm.train(backend));
             layer.attention.linears().forEach(linear -> parameters.addAll(linear.train(backend)));
@@ -133,7 +138,7 @@ public final class Decoder implements AutoCloseable {
         parameters.add(finalNorm.train(backend));
         headTrained = true;
         if (config.tiedEmbeddings()) {
-            head.share(embeddingParameter);
+            head.share(table);
         } else {
             parameters.addAll(head.train(backend));
         }
@@ -210,7 +215,7 @@ public final class Decoder implements AutoCloseable {
             }
         }
         Tensor hidden = pass.workspace().take(batch.rows(), config.hiddenSize());
-        backend.gatherRows(embedding, batch.ids(), hidden);
+        embedding.forward(pass, batch.ids(), hidden);
         return hidden;
     }
 
@@ -291,13 +296,13 @@ public final class Decoder implements AutoCloseable {
                 saved = layers.get(i)
                         .forward(pass, batch, activations.inputs().get(i), null, outputs, output);
             }
-            boolean inputGradient = i > 0 || embeddingParameter != null;
+            boolean inputGradient = i > 0 || embedding.isTrained();
             layers.get(i).backward(pass, batch, dOutput, saved, outputs, dInput, inputGradient);
             workspace.release(mark);
             dOutput = dInput;
         }
-        if (embeddingParameter != null) {
-            backend.scatterAddRows(dInput, batch.ids(), embeddingParameter.gradient());
+        if (embedding.isTrained()) {
+            embedding.backward(pass, dInput, batch.ids());
         }
     }
 

@@ -31,7 +31,7 @@ import tools.jackson.databind.json.JsonMapper;
 /// @param rank r, the width of the bottleneck
 /// @param alpha the update is scaled by `alpha / r`
 /// @param dropout probability that an element of the input is dropped in training
-/// @param targets which linear maps are adapted
+/// @param targets which linear maps, and whether the embedding, are adapted
 /// @param rankStabilized scales by `alpha / √r` instead (rsLoRA, Kalajdzievski 2023)
 /// @param rankPattern ranks of modules whose names match a pattern; the first match counts
 /// @param alphaPattern alphas of modules whose names match a pattern; the first match counts
@@ -52,6 +52,11 @@ public record LoraConfig(
     /// The linear maps of a decoder layer.
     public static final List<String> ALL_MODULES = List.of("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj",
             "up_proj", "down_proj");
+
+    /// The embedding, which only its name selects: `all-linear` leaves it alone.
+    public static final String EMBEDDING = "embed_tokens";
+
+    static final String EMBEDDING_MODULE = "model." + EMBEDDING;
 
     private static final int MAX_RANK = 4096;
 
@@ -76,8 +81,8 @@ public record LoraConfig(
             Map.entry("monteclora_config", Set.of()),
             Map.entry("init_lora_weights", Set.of("true", "false", "gaussian", "orthogonal")));
 
-    /// Which linear maps are adapted: `names` by the last parts of their names, `regex` by a pattern for the whole name, or
-    /// every one when both are null (`all-linear`).
+    /// Which modules are adapted: `names` by the last parts of their names, `regex` by a pattern for the whole name, or
+    /// every linear map when both are null (`all-linear`).
     ///
     /// @param names for example `q_proj`
     /// @param regex must match the whole module name
@@ -96,6 +101,16 @@ public record LoraConfig(
                 return names.stream().anyMatch(name -> module.equals(name) || module.endsWith("." + name));
             }
             return regex == null || regex.matcher(module).matches();
+        }
+
+        /// The value of `target_modules`: a list of names, a pattern, or `all-linear`.
+        public Object toJson() {
+            return names != null ? names : regex != null ? regex.pattern() : "all-linear";
+        }
+
+        /// Whether an embedding is adapted, which is not one of the linear maps.
+        boolean matchesEmbedding(String module) {
+            return (names != null || regex != null) && matches(module);
         }
     }
 
@@ -293,11 +308,7 @@ public record LoraConfig(
         keys.put("r", rank);
         keys.put("rank_pattern", rankPattern);
         keys.put("revision", null);
-        keys.put(
-                "target_modules",
-                targets.names() != null
-                        ? targets.names()
-                        : targets.regex() != null ? targets.regex().pattern() : "all-linear");
+        keys.put("target_modules", targets.toJson());
         keys.put("task_type", "CAUSAL_LM");
         keys.put("use_dora", false);
         keys.put("use_rslora", rankStabilized);

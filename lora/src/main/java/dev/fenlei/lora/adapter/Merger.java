@@ -2,7 +2,7 @@ package dev.fenlei.lora.adapter;
 
 import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.model.Decoder;
-import dev.fenlei.engine.safetensors.DurableFiles;
+import dev.fenlei.engine.model.ModelFiles;
 import dev.fenlei.engine.safetensors.SafetensorsWriter;
 import dev.fenlei.engine.safetensors.TensorInfo;
 import dev.fenlei.engine.tensor.DType;
@@ -15,23 +15,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.databind.SerializationFeature;
-import tools.jackson.databind.json.JsonMapper;
-import tools.jackson.databind.node.ObjectNode;
 
 /// Adds an adapter's update to the base model's weights and writes a model of its own.
 public final class Merger {
-
-    /// Everything of a model directory besides its weights.
-    private static final List<String> COMPANIONS = List.of(
-            "config.json",
-            "generation_config.json",
-            "tokenizer.json",
-            "tokenizer_config.json",
-            "vocab.json",
-            "merges.txt",
-            "added_tokens.json",
-            "special_tokens_map.json");
 
     /// What was written.
     ///
@@ -55,6 +41,8 @@ public final class Merger {
             throw new IllegalArgumentException(out + ": the merged model would replace the base model");
         }
         Backend backend = decoder.backend();
+        // A head that was tied to the embedding is another matrix as soon as one of the two has changed.
+        boolean untied = decoder.isHeadTrained() || adapter.adaptsEmbedding();
         double[] error = {0};
         int[] modules = {0};
         try (Workspace workspace = backend.newWorkspace()) {
@@ -79,12 +67,19 @@ public final class Merger {
                     return rounded;
                 }));
             }
-            if (decoder.isHeadTrained() && !decoder.weights().names().contains("lm_head.weight")) {
+            if (untied && !decoder.weights().names().contains("lm_head.weight")) {
                 entries.add(SafetensorsWriter.Entry.matrix("lm_head.weight", decoder.head().weight()));
             }
             SafetensorsWriter.write(out.resolve("model.safetensors"), Map.of("format", "pt"), entries);
         }
-        copyCompanions(decoder, base, out, dtype);
+        ModelFiles.copy(base, out, config -> {
+            if (dtype != null) {
+                ModelFiles.setDType(config, dtype);
+            }
+            if (untied) {
+                config.put("tie_word_embeddings", false);
+            }
+        });
         return new Report(modules[0], error[0]);
     }
 
@@ -99,34 +94,5 @@ public final class Merger {
             }
         }
         return difference / greatest;
-    }
-
-    private static void copyCompanions(Decoder decoder, Path base, Path out, @Nullable DType dtype) throws IOException {
-        for (String name : COMPANIONS) {
-            Path file = base.resolve(name);
-            if (!Files.exists(file)) {
-                continue;
-            }
-            byte[] content = Files.readAllBytes(file);
-            if (name.equals("config.json")) {
-                ObjectNode config = (ObjectNode) JsonMapper.shared().readTree(content);
-                if (dtype != null) {
-                    String spelled = switch (dtype) {
-                        case F32 -> "float32";
-                        case F16 -> "float16";
-                        case BF16 -> "bfloat16";
-                    };
-                    config.put(config.has("dtype") ? "dtype" : "torch_dtype", spelled);
-                }
-                if (decoder.isHeadTrained()) {
-                    config.put("tie_word_embeddings", false);
-                }
-                content = JsonMapper.builder()
-                        .enable(SerializationFeature.INDENT_OUTPUT)
-                        .build()
-                        .writeValueAsBytes(config);
-            }
-            DurableFiles.write(out.resolve(name), content);
-        }
     }
 }

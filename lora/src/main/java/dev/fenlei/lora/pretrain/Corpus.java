@@ -5,7 +5,6 @@ import dev.fenlei.lora.data.DataOptions;
 import dev.fenlei.lora.data.DataReader;
 import dev.fenlei.lora.data.Example;
 import dev.fenlei.lora.train.TrainingExample;
-import dev.fenlei.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,7 +12,6 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.function.BooleanSupplier;
 import java.util.regex.Pattern;
 
 /// Texts to pre-train on.
@@ -73,20 +71,15 @@ public record Corpus(List<String> texts, int excluded, int unusable) {
         return new Corpus(texts, excluded, unusable);
     }
 
-    /// All texts end to end, an end token behind each, cut into sequences of equal length in which every token but the first
-    /// is to be predicted.
+    /// Pieces end to end, an end token behind each, cut into sequences of equal length in which every token but the first is
+    /// to be predicted.
     ///
     /// @param length tokens that a sequence predicts
-    /// @param goOn asked between texts; false ends early
-    List<TrainingExample> sequences(Tokenizer tokenizer, int endToken, int length, BooleanSupplier goOn) {
+    static List<TrainingExample> sequences(List<int[]> pieces, int endToken, int length) {
         List<TrainingExample> sequences = new ArrayList<>();
         int[] sequence = new int[length + 1];
         int filled = 0;
-        for (String text : texts) {
-            if (!goOn.getAsBoolean()) {
-                return sequences;
-            }
-            int[] ids = tokenizer.encode(text);
+        for (int[] ids : pieces) {
             for (int i = 0; i <= ids.length; i++) {
                 sequence[filled++] = i < ids.length ? ids[i] : endToken;
                 if (filled == sequence.length) {

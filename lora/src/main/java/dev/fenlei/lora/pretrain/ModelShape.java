@@ -47,11 +47,10 @@ public record ModelShape(
         }
     }
 
-    /// Writes `config.json`.
+    /// Writes `config.json` for weights in single precision.
     ///
-    /// @param dtype `float32` or `bfloat16`
     /// @param endToken the id that ends a text
-    void writeConfig(Path directory, String dtype, int endToken) throws IOException {
+    void writeConfig(Path directory, int endToken) throws IOException {
         Map<String, Object> config = new LinkedHashMap<>();
         config.put("architectures", List.of("Qwen2ForCausalLM"));
         config.put("attention_dropout", 0.0);
@@ -69,7 +68,7 @@ public record ModelShape(
         config.put("rms_norm_eps", 1e-6);
         config.put("rope_theta", ropeTheta);
         config.put("tie_word_embeddings", true);
-        config.put("torch_dtype", dtype);
+        config.put("torch_dtype", "float32");
         config.put("use_cache", true);
         config.put("use_sliding_window", false);
         config.put("vocab_size", vocabularySize);
@@ -127,17 +126,10 @@ public record ModelShape(
             entries.add(SafetensorsWriter.Entry.vector(name, tensor));
         }
 
-        /// Normal numbers by Box & Muller (1958).
         void matrix(String name, int rows, int columns, double deviation) {
             Tensor tensor = workspace.take(rows, columns);
             float[] values = new float[Math.multiplyExact(rows, columns)];
-            long key = Philox.mix(seed, entries.size());
-            int[] words = new int[4];
-            for (int i = 0; i < values.length; i++) {
-                Philox.block(key, i, words);
-                double radius = Math.sqrt(-2 * Math.log(1 - Philox.uniform(words[0])));
-                values[i] = (float) (deviation * radius * Math.cos(2 * Math.PI * Philox.uniform(words[1])));
-            }
+            Philox.normal(Philox.mix(seed, entries.size()), deviation, values);
             tensor.copyFrom(values);
             entries.add(SafetensorsWriter.Entry.matrix(name, tensor));
         }

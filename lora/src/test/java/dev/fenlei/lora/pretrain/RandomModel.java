@@ -13,7 +13,7 @@ public final class RandomModel {
     /// Writes `config.json` and `model.safetensors`.
     public static Path write(Path directory) throws IOException {
         ModelShape shape = new ModelShape(VOCABULARY, 16, 24, 2, 4, 2, 64, 100);
-        shape.writeConfig(directory, "float32", 2);
+        shape.writeConfig(directory, 2);
         shape.writeWeights(directory, 5);
         return directory;
     }

@@ -1,0 +1,58 @@
+package dev.fenlei.engine.model;
+
+import dev.fenlei.engine.safetensors.DurableFiles;
+import dev.fenlei.engine.tensor.DType;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.Consumer;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/// What a model directory in Hugging Face form holds besides its weights.
+public final class ModelFiles {
+
+    private static final String CONFIG = "config.json";
+
+    private static final List<String> COMPANIONS = List.of(
+            "generation_config.json",
+            "tokenizer.json",
+            "tokenizer_config.json",
+            "vocab.json",
+            "merges.txt",
+            "added_tokens.json",
+            "special_tokens_map.json");
+
+    private ModelFiles() {}
+
+    /// Copies configuration and tokenizer from one model directory to another.
+    ///
+    /// @param change what to change in the copied `config.json`
+    public static void copy(Path from, Path to, Consumer<ObjectNode> change) throws IOException {
+        for (String name : COMPANIONS) {
+            Path file = from.resolve(name);
+            if (Files.exists(file)) {
+                DurableFiles.write(to.resolve(name), Files.readAllBytes(file));
+            }
+        }
+        ObjectNode config = (ObjectNode) JsonMapper.shared().readTree(Files.readAllBytes(from.resolve(CONFIG)));
+        change.accept(config);
+        byte[] json = JsonMapper.builder()
+                .enable(SerializationFeature.INDENT_OUTPUT)
+                .build()
+                .writeValueAsBytes(config);
+        DurableFiles.write(to.resolve(CONFIG), json);
+    }
+
+    /// Sets the type of the weights in a `config.json`, under the name that it uses.
+    public static void setDType(ObjectNode config, DType dtype) {
+        String spelled = switch (dtype) {
+            case F32 -> "float32";
+            case F16 -> "float16";
+            case BF16 -> "bfloat16";
+        };
+        config.put(config.has("dtype") ? "dtype" : "torch_dtype", spelled);
+    }
+}
