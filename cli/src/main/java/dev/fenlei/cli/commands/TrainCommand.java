@@ -65,7 +65,7 @@ public final class TrainCommand extends FenleiCommand {
     @Option(names = "--lora-alpha", description = "The update is scaled by alpha / r (default: 32).")
     private @Nullable Double alpha;
 
-    @Option(names = "--lora-dropout", description = "Dropout on the adapter's input (default: 0.1).")
+    @Option(names = "--lora-dropout", description = "Dropout on the adapter's input (default: 0.1; small models 0).")
     private @Nullable Double dropout;
 
     @Option(names = "--target-modules", split = ",",
@@ -165,6 +165,7 @@ public final class TrainCommand extends FenleiCommand {
         all.put("schedule", settings.schedule().name().toLowerCase(Locale.ROOT));
         all.put("warmup_steps", settings.warmupSteps());
         all.put("weight_decay", settings.weightDecay());
+        all.put("beta2", settings.beta2());
         all.put("max_grad_norm", settings.maxGradNorm());
         all.put("seed", settings.seed());
         all.put("threads", modelOptions.threads);

@@ -38,8 +38,9 @@ final class TrainingOptions {
     @Option(names = "--beta1", description = "AdamW's decay of the first moment (default: ${DEFAULT-VALUE}).")
     double beta1 = 0.9;
 
-    @Option(names = "--beta2", description = "AdamW's decay of the second moment (default: ${DEFAULT-VALUE}).")
-    double beta2 = 0.999;
+    @Option(names = "--beta2",
+            description = "AdamW's decay of the second moment (default: 0.999; small models 0.98; pretrain 0.95).")
+    private @Nullable Double beta2;
 
     @Option(names = "--max-grad-norm",
             description = "Clip the gradient norm to this; 0 does not clip (default: ${DEFAULT-VALUE}).")
@@ -71,6 +72,7 @@ final class TrainingOptions {
                 Objects.requireNonNullElse(accumulation, recipe.accumulation()),
                 Objects.requireNonNullElse(learningRate, recipe.learningRate()),
                 Objects.requireNonNullElse(schedule, recipe.schedule()),
-                warmupSteps, weightDecay, beta1, beta2, 1e-8, maxGradNorm, seed, true, checkpointing, maxSteps);
+                warmupSteps, weightDecay, beta1, Objects.requireNonNullElse(beta2, recipe.beta2()), 1e-8, maxGradNorm,
+                seed, true, checkpointing, maxSteps);
     }
 }
