@@ -36,7 +36,7 @@ record Recipe(
     /// for its embedding to say what a word is about, so that is adapted too. In so few steps a second moment of long memory
     /// would still hold the large gradients of the beginning at the end.
     static final Recipe SMALL = new Recipe(
-            2, 4, 1, 2e-3, Schedule.COSINE, 0.05, 0.98, 16, 32, 0,
+            3, 4, 1, 2e-3, Schedule.COSINE, 0.05, 0.98, 16, 32, 0,
             Stream.concat(LoraConfig.ALL_MODULES.stream(), Stream.of(LoraConfig.EMBEDDING)).toList());
 
     /// All weights of a small model, from random ones; there is no adapter.

@@ -9,7 +9,7 @@ import picocli.CommandLine.Option;
 /// The options of the optimizer that `train` and `pretrain` share.
 final class TrainingOptions {
 
-    @Option(names = "--epochs", description = "Passes over the training data (default: 2; pretrain 1).")
+    @Option(names = "--epochs", description = "Passes over the training data (default: 2; small models 3; pretrain 1).")
     private @Nullable Integer epochs;
 
     @Option(names = "--batch-size",
