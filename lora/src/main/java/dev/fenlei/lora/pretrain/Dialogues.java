@@ -40,6 +40,7 @@ final class Dialogues {
     private final Tokenizer tokenizer;
     private final double share;
     private final long key;
+    private final int[] end;
 
     /// @param share of the texts that become exchanges
     /// @throws TrainingException if there are to be exchanges and the vocabulary lacks ChatML's control tokens
@@ -51,6 +52,7 @@ final class Dialogues {
         this.tokenizer = tokenizer;
         this.share = share;
         key = Philox.mix(seed, 0xD1A1L);
+        end = tokenizer.encodeWithControlTokens("<|im_end|>\n");
     }
 
     /// The pieces to train on, in an order of their own: a text or an exchange each.
@@ -89,7 +91,7 @@ final class Dialogues {
             // Side by side: separators would cost as much as the words and teach nothing.
             IntStream answer = IntStream.concat(
                     Arrays.stream(draw.some(words, Math.min(WORDS, words.length))),
-                    Arrays.stream(tokenizer.encodeWithControlTokens("<|im_end|>\n")));
+                    Arrays.stream(end));
             pieces.add(IntStream.concat(question, answer).toArray());
         }
     }

@@ -105,6 +105,10 @@ public final class Pretraining {
             }
         };
         Tokenizer tokenizer = Tokenizer.load(source);
+        if (origin instanceof Origin.New(ModelShape shape) && tokenizer.size() > shape.vocabularySize()) {
+            throw new TrainingException(out.resolve("tokenizer.json") + ": has " + tokenizer.size()
+                    + " tokens, the model's vocabulary only " + shape.vocabularySize());
+        }
         int endToken = tokenizer.endOfText()
                 .orElseThrow(() -> new TrainingException(source + ": the tokenizer has no <|endoftext|>"));
         List<int[]> pieces = new Dialogues(tokenizer, dialogues, settings.apply(1).seed()).pieces(corpus.texts(), goOn);
@@ -144,11 +148,6 @@ public final class Pretraining {
             says.accept("training a tokenizer of " + shape.vocabularySize() + " tokens on " + corpus.texts().size()
                     + " texts");
             BpeTrainer.train(corpus.texts().iterator(), shape.vocabularySize()).write(out);
-        }
-        int size = Tokenizer.load(out).size();
-        if (size > shape.vocabularySize()) {
-            throw new TrainingException(out.resolve("tokenizer.json") + ": has " + size
-                    + " tokens, the model's vocabulary only " + shape.vocabularySize());
         }
     }
 
