@@ -36,6 +36,18 @@ public interface Backend extends AutoCloseable {
     /// @param c F32, `m × n`
     void matmul(Tensor a, boolean transposeA, Tensor b, boolean transposeB, float alpha, float beta, Tensor c);
 
+    /// `c = a · op(b) + u · op(v) + beta · c`: a product together with a low-rank update of its right side, which costs
+    /// little more than the product alone.
+    ///
+    /// @param a `m × k`
+    /// @param b `k × n`, or `n × k` when transposed; any type
+    /// @param u `m × r`
+    /// @param v `r × n`, or `n × r` when transposed; any type
+    /// @param transposeB whether `op` transposes
+    /// @param beta 0 overwrites `c` (even if it holds NaN)
+    /// @param c F32, `m × n`
+    void lowRankMatmul(Tensor a, Tensor b, Tensor u, Tensor v, boolean transposeB, float beta, Tensor c);
+
     /// Adds the vector `bias` (1 × n, any type) to every row of `y` (t × n).
     void addBias(Tensor y, Tensor bias);
 

@@ -78,11 +78,17 @@ public final class Linear {
     @Nullable
     Tensor forward(Pass pass, Tensor x, Tensor y, boolean accumulate) {
         Backend backend = pass.backend();
-        backend.matmul(x, false, weight, true, 1, accumulate ? 1 : 0, y);
+        float beta = accumulate ? 1 : 0;
+        Tensor saved = null;
+        if (adaptation == null) {
+            backend.matmul(x, false, weight, true, 1, beta, y);
+        } else {
+            saved = adaptation.forward(pass, weight, x, beta, y);
+        }
         if (bias != null) {
             backend.addBias(y, bias);
         }
-        return adaptation == null ? null : adaptation.forward(pass, x, y);
+        return saved;
     }
 
     /// Gradients of the trained weights, and of the input: `dx = dy·W`, or `dx += …` when `accumulate`.
@@ -93,17 +99,17 @@ public final class Linear {
     /// @param dx t × in; null if the input's gradient is not needed
     void backward(Pass pass, Tensor dy, Tensor x, @Nullable Tensor saved, @Nullable Tensor dx, boolean accumulate) {
         Backend backend = pass.backend();
-        if (dx != null) {
-            backend.matmul(dy, false, weight, false, 1, accumulate ? 1 : 0, dx);
+        float beta = accumulate ? 1 : 0;
+        if (adaptation != null) {
+            adaptation.backward(pass, weight, dy, x, saved, beta, dx);
+        } else if (dx != null) {
+            backend.matmul(dy, false, weight, false, 1, beta, dx);
         }
         if (weightParameter != null) {
             backend.matmul(dy, true, x, false, 1, 1, weightParameter.gradient());
         }
         if (biasParameter != null) {
             backend.biasBackward(dy, biasParameter.gradient());
-        }
-        if (adaptation != null) {
-            adaptation.backward(pass, dy, x, saved, dx);
         }
     }
 }

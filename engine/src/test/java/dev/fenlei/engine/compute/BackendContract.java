@@ -46,6 +46,34 @@ public abstract class BackendContract extends BackendFixture {
     }
 
     @Test
+    void lowRankMatmul() {
+        // Rows, columns, inner size, rank: around the blocks of the CPU, and inner sizes whose last block the update enters.
+        int[][] shapes = {
+            {1, 5, 3, 1}, {3, 17, 33, 4}, {9, 40, 16, 8}, {64, 65, 7, 3}, {70, 33, 65, 16}, {130, 19, 510, 5},
+            {66, 70, 512, 8}, {12, 9, 1020, 20}
+        };
+        for (int[] s : shapes) {
+            for (DType dtype : DType.values()) {
+                for (boolean transposed : new boolean[] {false, true}) {
+                    Pair a = normal(s[0], s[2]);
+                    Pair u = normal(s[0], s[3]);
+                    Pair b = transposed ? normal(dtype, s[1], s[2]) : normal(dtype, s[2], s[1]);
+                    Pair v = transposed ? normal(s[1], s[3]) : normal(s[3], s[1]);
+                    for (float beta : new float[] {0, 1}) {
+                        Pair c = beta == 0 ? output(s[0], s[1]) : normal(s[0], s[1]);
+                        subject.lowRankMatmul(
+                                a.subject(), b.subject(), u.subject(), v.subject(), transposed, beta, c.subject());
+                        reference.lowRankMatmul(
+                                a.reference(), b.reference(), u.reference(), v.reference(), transposed, beta,
+                                c.reference());
+                        assertSame(c, 1e-5, "lowRankMatmul " + Arrays.toString(s) + dtype + transposed + beta);
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
     void bias() {
         for (int n : SIZES) {
             for (DType dtype : DType.values()) {
@@ -334,6 +362,8 @@ public abstract class BackendContract extends BackendFixture {
         assertThatThrownBy(() -> subject.add(a, 1, b)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> subject.scale(half, 1)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> subject.matmul(a, false, a, false, 1, 0, b))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> subject.lowRankMatmul(b, a, a, a, false, 0, a))
                 .isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> subject.gatherRows(a, new int[] {0, 2}, a))
                 .isInstanceOf(IllegalArgumentException.class)

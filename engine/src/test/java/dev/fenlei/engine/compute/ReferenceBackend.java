@@ -43,6 +43,21 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
+    public void lowRankMatmul(Tensor a, Tensor b, Tensor u, Tensor v, boolean transposeB, float beta, Tensor c) {
+        double[][] product = ReferenceMath.matmul(
+                values(a), transposeB ? ReferenceMath.transpose(values(b), b.columns()) : values(b));
+        double[][] update = ReferenceMath.matmul(
+                values(u), transposeB ? ReferenceMath.transpose(values(v), v.columns()) : values(v));
+        double[][] old = values(c);
+        for (int i = 0; i < c.rows(); i++) {
+            for (int j = 0; j < c.columns(); j++) {
+                product[i][j] += update[i][j] + (beta == 0 ? 0 : beta * old[i][j]);
+            }
+        }
+        store(product, c);
+    }
+
+    @Override
     public void addBias(Tensor y, Tensor bias) {
         double[] b = values(bias)[0];
         double[][] sum = values(y);

@@ -10,10 +10,10 @@ import dev.fenlei.engine.tensor.Workspace;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/// The low-rank update of one linear map: `y += s·B(A(dropout(x)))` (Hu et al. 2021).
+/// The low-rank update of one linear map: `y = x·Wᵀ + s·B(A(dropout(x)))` (Hu et al. 2021).
 ///
-/// Gradients, with `x' = dropout(x)` and `u = x'·Aᵀ` (t × r): `dB = s·dYᵀ·u`, `du = s·dY·B`, `dA = duᵀ·x'`,
-/// `dX += mask ∘ (du·A)`. The gradient of the frozen matrix is never formed.
+/// Gradients, with `x' = dropout(x)` and `u = s·x'·Aᵀ` (t × r): `dB = dYᵀ·u`, `du = s·dY·B`, `dA = duᵀ·x'`,
+/// `dX = dY·W + mask ∘ (du·A)`. The gradient of the frozen matrix is never formed.
 final class LoraLinear implements Adaptation {
 
     private final Parameter a;
@@ -47,35 +47,35 @@ final class LoraLinear implements Adaptation {
     }
 
     @Override
-    public Tensor forward(Pass pass, Tensor x, Tensor y) {
+    public Tensor forward(Pass pass, Tensor weight, Tensor x, float beta, Tensor y) {
         Backend backend = pass.backend();
         Workspace workspace = pass.workspace();
         Tensor u = workspace.take(x.rows(), a.value().rows());
         Workspace.Mark mark = workspace.mark();
-        backend.matmul(dropped(pass, x), false, a.value(), true, 1, 0, u);
+        backend.matmul(dropped(pass, x), false, a.value(), true, scaling, 0, u);
         workspace.release(mark);
-        backend.matmul(u, false, b.value(), true, scaling, 1, y);
+        backend.lowRankMatmul(x, weight, u, b.value(), true, beta, y);
         return u;
     }
 
     @Override
-    public void backward(Pass pass, Tensor dy, Tensor x, @Nullable Tensor saved, @Nullable Tensor dx) {
+    public void backward(
+            Pass pass, Tensor weight, Tensor dy, Tensor x, @Nullable Tensor saved, float beta, @Nullable Tensor dx) {
         Backend backend = pass.backend();
         Workspace workspace = pass.workspace();
         Tensor u = Objects.requireNonNull(saved);
         Workspace.Mark mark = workspace.mark();
-        backend.matmul(dy, true, u, false, scaling, 1, b.gradient());
+        backend.matmul(dy, true, u, false, 1, 1, b.gradient());
         Tensor du = workspace.take(u.rows(), u.columns());
         backend.matmul(dy, false, b.value(), false, scaling, 0, du);
         backend.matmul(du, true, dropped(pass, x), false, 1, 1, a.gradient());
-        if (dx != null) {
-            if (isDropping(pass)) {
-                Tensor dDropped = workspace.take(x.rows(), x.columns());
-                backend.matmul(du, false, a.value(), false, 1, 0, dDropped);
-                backend.dropout(dDropped, dropout, key(pass), true, dx);
-            } else {
-                backend.matmul(du, false, a.value(), false, 1, 1, dx);
-            }
+        if (dx != null && isDropping(pass)) {
+            Tensor dDropped = workspace.take(x.rows(), x.columns());
+            backend.matmul(du, false, a.value(), false, 1, 0, dDropped);
+            backend.matmul(dy, false, weight, false, 1, beta, dx);
+            backend.dropout(dDropped, dropout, key(pass), true, dx);
+        } else if (dx != null) {
+            backend.lowRankMatmul(dy, weight, du, a.value(), false, beta, dx);
         }
         workspace.release(mark);
     }

@@ -87,6 +87,11 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public void lowRankMatmul(Tensor a, Tensor b, Tensor u, Tensor v, boolean transposeB, float beta, Tensor c) {
+        gemm.lowRankMatmul(a, b, u, v, transposeB, beta, c);
+    }
+
+    @Override
     public void addBias(Tensor y, Tensor bias) {
         Checks.f32(y, "y");
         Checks.shape(bias, "bias", 1, y.columns());

@@ -9,13 +9,16 @@ import static dev.fenlei.engine.compute.cpu.GemmKernel.NR;
 import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import java.util.Arrays;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
-/// The matrix product `c = alpha · op(a) · op(b) + beta · c` on the CPU.
+/// The matrix product `c = alpha · op(a) · op(b) + beta · c` on the CPU, also with a low-rank update added.
 ///
 /// Blocked as in Goto & van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008): `b` is packed into
 /// panels of [GemmKernel#NR] columns, `a` into blocks of [#MC] rows, both widened to single precision on the way, and
 /// [GemmKernel] multiplies them tile by tile. Shapes that this would treat badly have their own ways: few rows against a
-/// large transposed matrix (generation), a short `a` (adapter gradients), few columns (LoRA projections).
+/// large transposed matrix (generation), a short `a` (adapter gradients). A low-rank update `u · op(v)` is the same product
+/// with a longer inner dimension, `[a u] · [op(b); op(v)]`, so that it costs no pass over `c` of its own.
 ///
 /// Only the output is divided among threads, never the sum over `k`, so that the bits of the result do not depend on
 /// the number of threads. Buffers are kept per thread; after the first calls nothing large is allocated.
@@ -28,8 +31,8 @@ public final class Gemm {
     /// Panels that a task works through with one packed block of `a`.
     private static final int PANELS_PER_TASK = 8;
 
-    /// The same when `a` has only one block, and columns are all there is to divide.
-    private static final int PANELS_PER_NARROW_TASK = 2;
+    /// The fewest when `a` has only one block, and columns are all there is to divide.
+    private static final int FEWEST_PANELS_PER_TASK = 2;
 
     /// Columns and elements of the part of `b` that is packed at a time; 4 MiB stay in the L3 cache.
     private static final int MAX_CHUNK_COLUMNS = 1024;
@@ -38,7 +41,7 @@ public final class Gemm {
     /// Up to so many rows, reading `b` takes longer than multiplying.
     private static final int FEW_ROWS = 8;
 
-    /// Up to so many columns, those of LoRA projections, packing `a` would take longer than multiplying.
+    /// Up to so many columns, those of LoRA gradients, packing `a` would take longer than multiplying.
     private static final int FEW_COLUMNS = 16;
 
     /// Rows of `b` in a task of [#fewRows].
@@ -67,29 +70,58 @@ public final class Gemm {
         if (m == 0 || n == 0) {
             return;
         }
-        Product product = new Product(a, transposeA, b, transposeB, m, n, k, alpha, beta, c, false);
+        Product product = new Product(a, transposeA, b, transposeB, null, m, n, k, alpha, beta, c, false);
         if (k == 0) {
             addNothing(product);
         } else if (transposeB && m <= FEW_ROWS) {
             fewRows(product);
-        } else if (n <= FEW_COLUMNS && n < m) {
-            // Tall and narrow, as LoRA projections and their gradients are: better turned over, cᵀ = bᵀ · aᵀ.
-            Product over = new Product(b, !transposeB, a, !transposeA, n, m, k, alpha, beta, c, true);
-            if (transposeA) {
-                oneBlock(over);
-            } else {
-                fewRows(over);
-            }
-        } else if (m <= MC) {
+        } else if (transposeA && n <= FEW_COLUMNS && n < m) {
+            // A gradient of LoRA, tall and narrow: better turned over, cᵀ = bᵀ · aᵀ.
+            oneBlock(new Product(b, !transposeB, a, !transposeA, null, n, m, k, alpha, beta, c, true));
+        } else {
+            blocked(product);
+        }
+    }
+
+    /// `c = a · op(b) + u · op(v) + beta · c`; see [dev.fenlei.engine.compute.Backend#lowRankMatmul].
+    ///
+    /// @throws IllegalArgumentException if the shapes do not fit or `c` is not F32
+    public void lowRankMatmul(Tensor a, Tensor b, Tensor u, Tensor v, boolean transposeB, float beta, Tensor c) {
+        int m = a.rows();
+        int n = c.columns();
+        int depth = a.columns() + u.columns();
+        if (u.rows() != m || v.rows() != (transposeB ? n : u.columns())
+                || v.columns() != (transposeB ? u.columns() : n)) {
+            throw new IllegalArgumentException(
+                    "cannot add " + u + " by " + v + (transposeB ? " transposed" : "") + " to " + c);
+        }
+        if (m <= FEW_ROWS || a.columns() == 0 || n == 0) {
+            matmul(a, false, b, transposeB, 1, beta, c);
+            matmul(u, false, v, transposeB, 1, 1, c);
+            return;
+        }
+        if (b.rows() != (transposeB ? n : a.columns()) || b.columns() != (transposeB ? a.columns() : n) || m != c.rows()
+                || c.dtype() != DType.F32) {
+            throw new IllegalArgumentException(
+                    "cannot multiply " + a + " by " + b + (transposeB ? " transposed" : "") + " into " + c);
+        }
+        blocked(new Product(a, false, b, transposeB, new Update(u, v), m, n, depth, 1, beta, c, false));
+    }
+
+    private void blocked(Product product) {
+        if (product.m <= MC) {
             oneBlock(product);
         } else {
             manyBlocks(product);
         }
     }
 
-    /// One call: `a` is `m × k` and `b` is `k × n` after transposition, `c` is `m × n` before it.
+    /// What continues the rows of `a` and the columns of `b`.
+    private record Update(Tensor u, Tensor v) {}
+
+    /// One call: `[a u]` is `m × k` and `[b; v]` is `k × n` after transposition, `c` is `m × n` before it.
     private record Product(
-            Tensor a, boolean transposeA, Tensor b, boolean transposeB,
+            Tensor a, boolean transposeA, Tensor b, boolean transposeB, @Nullable Update update,
             int m, int n, int k, float alpha, float beta, Tensor c, boolean transposeC) {
 
         int panels() {
@@ -159,10 +191,11 @@ public final class Gemm {
     /// `a` is one block of rows: every panel of `b` is used once and is packed by the task that uses it.
     private void oneBlock(Product p) {
         int panels = p.panels();
-        pool.parallel(Math.ceilDiv(panels, PANELS_PER_NARROW_TASK), task -> {
+        int perTask = Math.clamp(panels / (2 * pool.threads()), FEWEST_PANELS_PER_TASK, PANELS_PER_TASK);
+        pool.parallel(Math.ceilDiv(panels, perTask), task -> {
             Scratch s = scratch.get();
-            int first = task * PANELS_PER_NARROW_TASK;
-            int last = Math.min(panels, first + PANELS_PER_NARROW_TASK);
+            int first = task * perTask;
+            int last = Math.min(panels, first + perTask);
             for (int k0 = 0; k0 < p.k; k0 += KC) {
                 int kc = Math.min(KC, p.k - k0);
                 packA(p, 0, k0, kc, s);
@@ -199,7 +232,21 @@ public final class Gemm {
             GemmPack.copy(p.a, k0, row, kc, rows, s.strip, 0, MC);
             GemmPack.transpose(s.strip, 0, MC, kc, rows, s.block, 0, A_PITCH, s.squares);
         } else {
-            GemmPack.copy(p.a, row, k0, rows, kc, s.block, 0, A_PITCH);
+            copyColumns(p.a, p.update == null ? null : p.update.u, row, k0, rows, kc, s.block);
+        }
+    }
+
+    /// Copies `kc` columns from `k0` of `[first second]` to rows [GemmKernel#A_PITCH] apart.
+    private static void copyColumns(
+            Tensor first, @Nullable Tensor second, int row, int k0, int rows, int kc, float[] to) {
+        int own = Math.clamp(first.columns() - k0, 0, kc);
+        if (own > 0) {
+            GemmPack.copy(first, row, k0, rows, own, to, 0, A_PITCH);
+        }
+        // Behind the first, as its last vectors may reach over its end.
+        if (own < kc) {
+            Tensor rest = Objects.requireNonNull(second);
+            GemmPack.copy(rest, row, k0 + own - first.columns(), rows, kc - own, to, own, A_PITCH);
         }
     }
 
@@ -208,10 +255,17 @@ public final class Gemm {
         int column = panel * NR;
         int columns = Math.min(NR, p.n - column);
         if (p.transposeB) {
-            GemmPack.copy(p.b, column, k0, columns, kc, s.strip, 0, A_PITCH);
+            copyColumns(p.b, p.update == null ? null : p.update.v, column, k0, columns, kc, s.strip);
             GemmPack.transpose(s.strip, 0, A_PITCH, columns, kc, packed, offset, NR, s.squares);
-        } else {
-            GemmPack.copy(p.b, k0, column, kc, columns, packed, offset, NR);
+            return;
+        }
+        int own = Math.clamp(p.b.rows() - k0, 0, kc);
+        if (own > 0) {
+            GemmPack.copy(p.b, k0, column, own, columns, packed, offset, NR);
+        }
+        if (own < kc) {
+            Tensor rest = Objects.requireNonNull(p.update).v;
+            GemmPack.copy(rest, k0 + own - p.b.rows(), column, kc - own, columns, packed, offset + own * NR, NR);
         }
     }
 
