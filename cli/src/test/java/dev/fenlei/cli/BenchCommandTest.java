@@ -3,7 +3,13 @@ package dev.fenlei.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.fenlei.cli.bench.RandomWeights;
+import dev.fenlei.engine.compute.cpu.CpuBackend;
+import dev.fenlei.engine.compute.cpu.WorkerPool;
+import dev.fenlei.engine.model.Decoder;
 import dev.fenlei.engine.safetensors.SafetensorsFile;
+import dev.fenlei.engine.safetensors.Weights;
+import dev.fenlei.lora.pretrain.ModelShape;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
@@ -159,5 +165,48 @@ class BenchCommandTest {
         assertThat(CommandRun.of("bench", "load", "--repetitions", 0, "--model", model).err())
                 .contains("--repetitions at least 1");
         assertThat(CommandRun.of("bench", "lod").status()).isEqualTo(FenleiCommand.BAD_USAGE);
+    }
+
+    @Test
+    void aModelOfRandomWeightsIsWrittenInShards() throws IOException {
+        ModelShape shape = new ModelShape(400, 16, 24, 3, 4, 2, 64, 1e4, false);
+        Path one = folder.resolve("random-one");
+        Path many = folder.resolve("random-many");
+        try (WorkerPool pool = new WorkerPool(2); WorkerPool single = new WorkerPool(1)) {
+            long[] written = {0};
+            new RandomWeights(pool, 7, 8_000).write(shape, model, 1, many, bytes -> written[0] += bytes);
+            new RandomWeights(single, 7, RandomWeights.SHARD_BYTES).write(shape, model, 1, one, _ -> {});
+            assertThat(written[0]).isEqualTo(RandomWeights.bytes(shape));
+        }
+        assertThat(many.resolve("model.safetensors.index.json")).exists();
+        assertThat(many.resolve("tokenizer.json")).hasSameBinaryContentAs(model.resolve("tokenizer.json"));
+        assertThat(one.resolve("model.safetensors")).exists();
+        try (Weights sharded = Weights.open(many);
+                Weights whole = Weights.open(one);
+                CpuBackend backend = new CpuBackend(1);
+                Decoder decoder = Decoder.load(many, backend)) {
+            assertThat(sharded.names()).containsExactlyInAnyOrderElementsOf(whole.names());
+            for (String name : whole.names()) {
+                assertThat(sharded.tensor(name).memory().mismatch(whole.tensor(name).memory())).as(name).isEqualTo(-1);
+            }
+            assertThat(decoder.config().tiedEmbeddings()).isFalse();
+            float[] values = whole.tensor("lm_head.weight").toArray();
+            double squares = 0;
+            for (float value : values) {
+                squares += (double) value * value;
+            }
+            assertThat(Math.sqrt(squares / values.length)).isCloseTo(0.02, within(0.001));
+        }
+    }
+
+    @Test
+    void aModelIsNotMadeOfAnUnknownShapeOrOverAnother() {
+        CommandRun unknown = CommandRun.of("bench", "make-model", "--shape", "gpt-5", "--out", folder.resolve("x"));
+        assertThat(unknown.status()).isNotZero();
+        assertThat(unknown.err()).contains("gpt-5").contains("qwen1.5-7b");
+        CommandRun over = CommandRun.of("bench", "make-model", "--shape", "qwen1.5-0.5b", "--out", model);
+        assertThat(over.status()).isEqualTo(1);
+        assertThat(over.err()).contains("holds a model already");
+        assertThat(CommandRun.of("bench", "make-model").status()).isEqualTo(2);
     }
 }

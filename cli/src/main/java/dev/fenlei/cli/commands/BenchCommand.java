@@ -1,16 +1,23 @@
 package dev.fenlei.cli.commands;
 
 import dev.fenlei.cli.FenleiCommand;
+import dev.fenlei.cli.Progress;
+import dev.fenlei.cli.UserErrorException;
 import dev.fenlei.cli.bench.ClassifyBenchmark;
 import dev.fenlei.cli.bench.GemmShapes;
+import dev.fenlei.cli.bench.KnownShape;
 import dev.fenlei.cli.bench.LoadBenchmark;
 import dev.fenlei.cli.bench.Measurement;
+import dev.fenlei.cli.bench.RandomWeights;
 import dev.fenlei.cli.bench.Repetitions;
 import dev.fenlei.cli.bench.TokenizeBenchmark;
 import dev.fenlei.cli.bench.TrainBenchmark;
 import dev.fenlei.engine.compute.cpu.GemmBenchmark;
+import dev.fenlei.engine.compute.cpu.WorkerPool;
 import dev.fenlei.engine.safetensors.DurableFiles;
+import dev.fenlei.tokenizer.Tokenizer;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -30,11 +37,12 @@ import tools.jackson.databind.json.JsonMapper;
         name = "bench",
         description = {
             "Measure speed. Figures are medians; the spread stands beside them.",
-            "  gemm      matrix products, as a share of the multiply-add peak (--shape)",
-            "  train     LoRA training on the ids of --data (--steps, --batch-size, --lora-r)",
-            "  classify  label scoring on the ids of --data",
-            "  tokenize  the lines of the text file --data",
-            "  load      opening a model and its tokenizer"
+            "  gemm        matrix products, as a share of the multiply-add peak (--shape)",
+            "  train       LoRA training on the ids of --data (--steps, --batch-size, --lora-r)",
+            "  classify    label scoring on the ids of --data",
+            "  tokenize    the lines of the text file --data",
+            "  load        opening a model and its tokenizer",
+            "  make-model  measures nothing: writes a model of a published shape with random weights (--shape, --out)"
         })
 public final class BenchCommand extends FenleiCommand {
 
@@ -44,11 +52,12 @@ public final class BenchCommand extends FenleiCommand {
         TRAIN,
         CLASSIFY,
         TOKENIZE,
-        LOAD;
+        LOAD,
+        MAKE_MODEL;
 
         @Override
         public String toString() {
-            return name().toLowerCase(Locale.ROOT);
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
         }
     }
 
@@ -76,9 +85,17 @@ public final class BenchCommand extends FenleiCommand {
     @Option(names = "--threads", description = "Threads that compute (default: the number of processors).")
     private @Nullable Integer threads;
 
-    @Option(names = "--shape", paramLabel = "MxNxK[:TYPE]",
-            description = "gemm: the product to measure, f32 or bf16 weights. Repeatable (default: those of training).")
+    @Option(names = "--shape", paramLabel = "SHAPE",
+            description = "gemm: the product to measure, MxNxK or MxNxK:bf16 for the type of the weights; repeatable "
+                    + "(default: those of training). make-model: whose shape, such as qwen1.5-7b.")
     private List<String> shapes = List.of();
+
+    @Option(names = "--out", paramLabel = "DIR",
+            description = "make-model: the model directory to write. The tokenizer is that of --model.")
+    private @Nullable Path output;
+
+    @Option(names = "--seed", description = "make-model: seed of the weights (default: ${DEFAULT-VALUE}).")
+    private long seed = 42;
 
     @Option(names = "--steps", description = "train: optimizer steps that count (default: ${DEFAULT-VALUE}).")
     private int steps = 10;
@@ -108,6 +125,7 @@ public final class BenchCommand extends FenleiCommand {
             case CLASSIFY -> classify();
             case TOKENIZE -> print(List.of(TokenizeBenchmark.run(model.directory(), data(), repetitions())));
             case LOAD -> print(LoadBenchmark.run(model.directory(), repetitions()));
+            case MAKE_MODEL -> makeModel();
         }
         return OK;
     }
@@ -130,6 +148,38 @@ public final class BenchCommand extends FenleiCommand {
         ClassifyBenchmark.Result result = ClassifyBenchmark.run(model.directory(), data(), threads(), repetitions());
         print(result.measurements());
         save("scores", result.scores());
+    }
+
+    private void makeModel() throws IOException {
+        Path directory = output;
+        if (directory == null || shapes.size() != 1) {
+            throw badUsage("bench make-model needs --shape NAME and --out DIR");
+        }
+        KnownShape known = Arguments.checked(() -> KnownShape.of(shapes.getFirst()));
+        if (Files.exists(directory.resolve("config.json"))) {
+            throw new UserErrorException(directory + ": holds a model already; name another directory with --out");
+        }
+        int endToken = Tokenizer.load(model.directory()).endOfText().orElse(0);
+        long bytes = RandomWeights.bytes(known.shape());
+        Files.createDirectories(directory);
+        long free = Files.getFileStore(directory).getUsableSpace();
+        if (free < bytes) {
+            throw new UserErrorException(String.format(
+                    Locale.ROOT, "%s: the model takes %.1f GB, the disk has %.1f GB left", directory, bytes / 1e9,
+                    free / 1e9));
+        }
+        try (WorkerPool pool = new WorkerPool(threads());
+                Progress bar = progress("writing", bytes >> 20, "MiB")) {
+            long[] made = {0};
+            new RandomWeights(pool, seed, RandomWeights.SHARD_BYTES).write(
+                    known.shape(), model.directory(), endToken, directory, count -> {
+                        bar.advance(((made[0] + count) >> 20) - (made[0] >> 20));
+                        made[0] += count;
+                        interruption().throwIfRequested();
+                    });
+        }
+        say(String.format(
+                Locale.ROOT, "%s with random weights, %.2f GB, written to %s", known, bytes / 1e9, directory));
     }
 
     private Repetitions repetitions() {

@@ -91,7 +91,7 @@ public final class PretrainCommand extends FenleiCommand {
         Pretraining.Origin origin = existing == null
                 ? new Pretraining.Origin.New(Arguments.checked(() -> new ModelShape(
                         vocabSize, hiddenSize, intermediateSize, layers, heads, keyValueHeads, maxPositions,
-                        ropeTheta)))
+                        ropeTheta, true)))
                 : new Pretraining.Origin.Existing(existing);
         Arguments.checked(() -> training.settings(corpus.texts().size(), Recipe.PRETRAINING));
         List<Progress> bar = new ArrayList<>();

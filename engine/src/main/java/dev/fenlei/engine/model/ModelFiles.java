@@ -16,8 +16,9 @@ public final class ModelFiles {
 
     private static final String CONFIG = "config.json";
 
-    private static final List<String> COMPANIONS = List.of(
-            "generation_config.json",
+    private static final String GENERATION_CONFIG = "generation_config.json";
+
+    private static final List<String> TOKENIZER = List.of(
             "tokenizer.json",
             "tokenizer_config.json",
             "vocab.json",
@@ -31,12 +32,8 @@ public final class ModelFiles {
     ///
     /// @param change what to change in the copied `config.json`
     public static void copy(Path from, Path to, Consumer<ObjectNode> change) throws IOException {
-        for (String name : COMPANIONS) {
-            Path file = from.resolve(name);
-            if (Files.exists(file)) {
-                DurableFiles.write(to.resolve(name), Files.readAllBytes(file));
-            }
-        }
+        copyTokenizer(from, to);
+        copyIfPresent(GENERATION_CONFIG, from, to);
         ObjectNode config = (ObjectNode) JsonMapper.shared().readTree(Files.readAllBytes(from.resolve(CONFIG)));
         change.accept(config);
         byte[] json = JsonMapper.builder()
@@ -44,6 +41,20 @@ public final class ModelFiles {
                 .build()
                 .writeValueAsBytes(config);
         DurableFiles.write(to.resolve(CONFIG), json);
+    }
+
+    /// Copies the tokenizer from one model directory to another.
+    public static void copyTokenizer(Path from, Path to) throws IOException {
+        for (String name : TOKENIZER) {
+            copyIfPresent(name, from, to);
+        }
+    }
+
+    private static void copyIfPresent(String name, Path from, Path to) throws IOException {
+        Path file = from.resolve(name);
+        if (Files.exists(file)) {
+            DurableFiles.write(to.resolve(name), Files.readAllBytes(file));
+        }
     }
 
     /// Sets the type of the weights in a `config.json`, under the name that it uses.

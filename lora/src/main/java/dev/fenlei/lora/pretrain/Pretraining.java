@@ -117,7 +117,7 @@ public final class Pretraining {
         says.accept(tokens + " tokens in " + sequences.size() + " sequences");
         TrainingSettings training = settings.apply(sequences.size());
         if (origin instanceof Origin.New(ModelShape shape)) {
-            shape.writeConfig(out, endToken);
+            shape.writeConfig(out, endToken, DType.F32);
             shape.writeWeights(out, training.seed());
         }
         try (Decoder decoder = Decoder.load(source, backend)) {

@@ -1,5 +1,6 @@
 package dev.fenlei.lora.pretrain;
 
+import dev.fenlei.engine.tensor.DType;
 import java.io.IOException;
 import java.nio.file.Path;
 
@@ -12,8 +13,8 @@ public final class RandomModel {
 
     /// Writes `config.json` and `model.safetensors`.
     public static Path write(Path directory) throws IOException {
-        ModelShape shape = new ModelShape(VOCABULARY, 16, 24, 2, 4, 2, 64, 100);
-        shape.writeConfig(directory, 2);
+        ModelShape shape = new ModelShape(VOCABULARY, 16, 24, 2, 4, 2, 64, 100, true);
+        shape.writeConfig(directory, 2, DType.F32);
         shape.writeWeights(directory, 5);
         return directory;
     }
