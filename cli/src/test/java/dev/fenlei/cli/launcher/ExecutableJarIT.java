@@ -103,4 +103,35 @@ class ExecutableJarIT {
         assertThat(run.status()).isZero();
         assertThat(run.out()).startsWith("fenlei ");
     }
+
+    /// The program that the README shows to those who embed the engine.
+    @Test
+    void theProgramOfTheReadmeClassifies() throws Exception {
+        Path project = Path.of(System.getProperty("fenlei.jar")).toAbsolutePath().resolve("../../..").normalize();
+        String readme = read(project.resolve("README.md"));
+        int start = readme.indexOf("```java\n") + "```java\n".length();
+        String program = readme.substring(start, readme.indexOf("```", start));
+        assertThat(program.lines().count()).isBetween(5L, 15L);
+        Path source = Files.writeString(folder.resolve("Classify.java"), program);
+        Path data = Files.createDirectory(folder.resolve("data"));
+        String rows = """
+                {"text": "球队赢了比赛", "category": ["Sports", "Economy"], "output": "Sports"}
+                {"text": "股市今天上涨", "category": ["Sports", "Economy"], "output": "Economy"}
+                """;
+        for (String part : List.of("train.jsonl", "valid.jsonl", "test.jsonl")) {
+            Files.writeString(data.resolve(part), rows);
+        }
+        Path runs = folder.resolve("run");
+        Path home = javaHomes().getFirst();
+        Path model = project.resolve("models").resolve("tiny");
+        Run train = run(home, List.of(), "train", "--model", model.toString(), "--data", data.toString(),
+                "--out", runs.toString(), "--epochs", "1", "--baseline", "0");
+        assertThat(train.status()).as(train.err()).isZero();
+        Run classify = start(List.of(
+                JavaHomes.javaCommand(home).toString(), "--add-modules", "jdk.incubator.vector",
+                "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("fenlei.jar"), source.toString(),
+                model.toString(), runs.resolve("adapter").toString()));
+        assertThat(classify.status()).as(classify.err()).isZero();
+        assertThat(classify.out()).matches("(Sports|Economy|Politics) (0\\.\\d+|1\\.0)");
+    }
 }
