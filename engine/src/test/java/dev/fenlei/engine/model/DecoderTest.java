@@ -12,6 +12,7 @@ import dev.fenlei.engine.tensor.Tensor;
 import dev.fenlei.engine.tensor.Workspace;
 import dev.fenlei.engine.testing.TinyModel;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -215,6 +216,19 @@ class DecoderTest {
                 .hasMessageContaining("model.layers.0.mlp.gate_proj.weight")
                 .hasMessageContaining("[20, 12]")
                 .hasMessageContaining("[24, 12]");
+    }
+
+    /// Packed weights have another shape than the configuration asks for, but that is not what a reader needs to be told.
+    @Test
+    void quantisedWeightsAreRefusedByTheirType() throws IOException {
+        Path file = directory.resolve("model.safetensors");
+        Files.writeString(directory.resolve("config.json"), TinyModel.config(true).replace(": 20", ": 160"));
+        String content = Files.readString(file, StandardCharsets.ISO_8859_1);
+        Files.writeString(file, content.replace("\"F32\"", "\"I32\""), StandardCharsets.ISO_8859_1);
+        assertThatThrownBy(() -> Decoder.load(directory, backend))
+                .isInstanceOf(SafetensorsException.class)
+                .hasMessageContaining(file.toString())
+                .hasMessageContaining("I32; weights can be F32, F16 or BF16");
     }
 
     @Test
