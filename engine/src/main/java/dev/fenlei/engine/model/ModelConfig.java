@@ -58,6 +58,7 @@ public record ModelConfig(
         List<Integer> eosTokenIds) {
 
     private static final long MAX_FILE_BYTES = 1 << 20;
+    private static final int MAX_LAYERS = 10_000;
 
     public ModelConfig {
         windows = List.copyOf(windows);
@@ -120,6 +121,7 @@ public record ModelConfig(
         int keyValueHeads = fields.size("num_key_value_heads", heads);
         fields.require("num_key_value_heads", heads % keyValueHeads == 0, "must divide num_attention_heads");
         int layers = fields.size("num_hidden_layers", -1);
+        fields.require("num_hidden_layers", layers <= MAX_LAYERS, "can be " + MAX_LAYERS + " at most");
         double eps = fields.number("rms_norm_eps", 1e-6);
         fields.require("rms_norm_eps", eps < 1, "must lie between 0 and 1");
         int maxPositions = family.maxPositions(fields);

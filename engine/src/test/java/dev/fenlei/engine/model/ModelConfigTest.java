@@ -158,37 +158,38 @@ class ModelConfigTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|',
             textBlock = """
-                    model_type              | "mamba"
-                    hidden_act              | "gelu"
-                    quantization_config     | {"quant_method": "gptq", "bits": 4}
-                    rope_scaling            | "yarn"
-                    rope_scaling.type       | {"type": "longrope"}
-                    rope_scaling.factor     | {"type": "linear", "factor": 0}
-                    rope_scaling.factor     | {"type": "yarn", "factor": "4"}
-                    rope_scaling.high_freq_factor | {"type": "llama3", "low_freq_factor": 4.0, "high_freq_factor": 4.0, "factor": 8}
-                    rope_parameters.full_attention | {"full_attention": {"rope_type": "default"}}
-                    rope_parameters.rope_theta | {"rope_theta": 1}
-                    rope_parameters.partial_rotary_factor | {"partial_rotary_factor": 0.5}
-                    partial_rotary_factor   | 0.5
-                    use_sliding_window      | "yes"
-                    layer_types             | ["full_attention"]
-                    layer_types             | ["full_attention", "linear_attention"]
-                    layer_types             | ["full_attention", "sliding_attention"]
-                    tie_word_embeddings     | 1
-                    num_key_value_heads     | 3
-                    num_attention_heads     | 5
-                    head_dim                | 5
-                    hidden_size             | 0
-                    hidden_size             | "12"
-                    hidden_size             | 12.5
-                    vocab_size              | -1
-                    num_hidden_layers       | 2147483648
-                    intermediate_size       | 99999999
-                    max_position_embeddings | 0
-                    rms_norm_eps            | 0
-                    rope_theta              | 0
-                    eos_token_id            | "</s>"
-                    """)
+                            model_type              | "mamba"
+                            hidden_act              | "gelu"
+                            quantization_config     | {"quant_method": "gptq", "bits": 4}
+                            rope_scaling            | "yarn"
+                            rope_scaling.type       | {"type": "longrope"}
+                            rope_scaling.factor     | {"type": "linear", "factor": 0}
+                            rope_scaling.factor     | {"type": "yarn", "factor": "4"}
+                            rope_scaling.high_freq_factor | {"type": "llama3", "low_freq_factor": 4.0, "high_freq_factor": 4.0, "factor": 8}
+                            rope_parameters.full_attention | {"full_attention": {"rope_type": "default"}}
+                            rope_parameters.rope_theta | {"rope_theta": 1}
+                            rope_parameters.partial_rotary_factor | {"partial_rotary_factor": 0.5}
+                            partial_rotary_factor   | 0.5
+                            use_sliding_window      | "yes"
+                            layer_types             | ["full_attention"]
+                            layer_types             | ["full_attention", "linear_attention"]
+                            layer_types             | ["full_attention", "sliding_attention"]
+                            tie_word_embeddings     | 1
+                            num_key_value_heads     | 3
+                            num_attention_heads     | 5
+                            head_dim                | 5
+                            hidden_size             | 0
+                            hidden_size             | "12"
+                            hidden_size             | 12.5
+                            vocab_size              | -1
+                            num_hidden_layers       | 2147483648
+                    num_hidden_layers       | 10001
+                            intermediate_size       | 99999999
+                            max_position_embeddings | 0
+                            rms_norm_eps            | 0
+                            rope_theta              | 0
+                            eos_token_id            | "</s>"
+                            """)
     void aFieldThatCannotBeUsedIsNamed(String field, String value) {
         ObjectNode json = valid();
         json.set(field.replaceFirst("\\..*", ""), JsonMapper.shared().readTree(value));
