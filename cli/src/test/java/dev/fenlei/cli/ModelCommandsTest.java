@@ -201,9 +201,14 @@ class ModelCommandsTest {
     }
 
     @Test
-    void aModelThatIsNotSupportedIsShownWithTheReason() {
-        JsonNode report = CommandRun.of("inspect", CommandRun.golden("models/llama3"), "--json").json();
-        assertThat(report.path("usable").asString()).startsWith("no: ").contains("model_type");
+    void aModelThatIsNotSupportedIsShownWithTheReason(@TempDir Path folder) throws IOException {
+        Path base = CommandRun.golden("models/llama3");
+        Files.copy(base.resolve("model.safetensors"), folder.resolve("model.safetensors"));
+        Files.writeString(
+                folder.resolve("config.json"),
+                Files.readString(base.resolve("config.json")).replace("\"llama\"", "\"mamba\""));
+        JsonNode report = CommandRun.of("inspect", folder, "--json").json();
+        assertThat(report.path("usable").asString()).startsWith("no: ").contains("model_type", "mamba", "qwen3");
         assertThat(report.path("parameters").asLong()).isPositive();
         assertThat(report.path("tokenizer").asString()).startsWith("no: ");
     }

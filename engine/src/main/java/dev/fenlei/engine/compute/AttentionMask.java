@@ -10,13 +10,17 @@ import java.util.Arrays;
 ///
 /// The rows of a sequence are contiguous: linear rows first, tree rows after them, parents before children.
 ///
+/// A *window* leaves of all these only the last ones, the row itself included: in a causal sequence key `j` is seen by row `i`
+/// when `i − j < window`, as in Mistral (Jiang et al. 2023) and `transformers`.
+///
 /// @param prefixLength the number of rows of the prefix that every row sees
 /// @param sequenceStart for each row, the first row of its sequence
 /// @param linearEnd for each row, the end (exclusive) of the linear rows it sees: the row itself plus 1 for a linear row,
 ///     the end of its sequence's linear rows for a tree row
 /// @param parent for each row, the parent's row for a tree row below another, [#ROOT] for a tree row without parent,
 ///     [#LINEAR] for a linear row
-public record AttentionMask(int prefixLength, int[] sequenceStart, int[] linearEnd, int[] parent) {
+/// @param window how many keys a row sees at most, [#UNLIMITED] for all
+public record AttentionMask(int prefixLength, int[] sequenceStart, int[] linearEnd, int[] parent, int window) {
 
     /// In [#parent()]: not a tree row.
     public static final int LINEAR = -1;
@@ -24,7 +28,13 @@ public record AttentionMask(int prefixLength, int[] sequenceStart, int[] linearE
     /// In [#parent()]: a tree row whose parent is the last linear row of its sequence.
     public static final int ROOT = -2;
 
+    /// In [#window()]: every row sees all that comes before it.
+    public static final int UNLIMITED = Integer.MAX_VALUE;
+
     public AttentionMask {
+        if (window < 1) {
+            throw new IllegalArgumentException("a window of " + window + " rows");
+        }
         if (sequenceStart.length != linearEnd.length || parent.length != linearEnd.length) {
             throw new IllegalArgumentException("arrays of different lengths");
         }
@@ -40,6 +50,11 @@ public record AttentionMask(int prefixLength, int[] sequenceStart, int[] linearE
                 throw new IllegalArgumentException("row " + row + " has an impossible mask");
             }
         }
+    }
+
+    /// Without a window.
+    public AttentionMask(int prefixLength, int[] sequenceStart, int[] linearEnd, int[] parent) {
+        this(prefixLength, sequenceStart, linearEnd, parent, UNLIMITED);
     }
 
     /// Causal attention within sequences that lie end to end.
@@ -61,6 +76,42 @@ public record AttentionMask(int prefixLength, int[] sequenceStart, int[] linearE
             }
         }
         return new AttentionMask(prefixLength, start, end, parent);
+    }
+
+    /// The same rows, of which each sees at most the last `limit` of the keys that it sees without a window.
+    public AttentionMask within(int limit) {
+        return limit == window ? this : new AttentionMask(prefixLength, sequenceStart, linearEnd, parent, limit);
+    }
+
+    /// The first row of the prefix that a row sees; [#prefixLength()] if it sees none.
+    public int prefixStart(int row) {
+        return Math.min(prefixLength, outside(row));
+    }
+
+    /// The first linear row that a row sees; its [#linearEnd()] if it sees none.
+    public int linearStart(int row) {
+        return Math.min(linearEnd[row], sequenceStart[row] + Math.max(0, outside(row) - prefixLength));
+    }
+
+    /// The number of tree rows that a row sees: itself and its nearest ancestors; 0 for a linear row.
+    public int treeRows(int row) {
+        return Math.min(treeDepth(row), window);
+    }
+
+    private int treeDepth(int row) {
+        int depth = 0;
+        for (int node = row; node >= 0 && parent[node] != LINEAR; node = parent[node]) {
+            depth++;
+        }
+        return depth;
+    }
+
+    /// How many of the keys that a row would see without a window lie before it.
+    private int outside(int row) {
+        if (window == UNLIMITED) {
+            return 0;
+        }
+        return Math.max(0, prefixLength + linearEnd[row] - sequenceStart[row] + treeDepth(row) - window);
     }
 
     /// The number of rows of the batch.

@@ -6,26 +6,36 @@ import dev.fenlei.engine.tensor.Workspace;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/// Grouped-query self-attention with rotary positions.
+/// Grouped-query self-attention with rotary positions, in some families over a sliding window and with queries and keys
+/// normalised head by head.
 final class Attention {
 
     private final ModelConfig config;
     private final Rotary rotary;
+    private final int window;
+    private final @Nullable RmsNorm queryNorm;
+    private final @Nullable RmsNorm keyNorm;
     final Linear query;
     final Linear key;
     final Linear value;
     final Linear output;
 
-    Attention(ModelConfig config, Rotary rotary, Linear query, Linear key, Linear value, Linear output) {
+    /// @param window how many positions a row sees, its own included
+    Attention(
+            ModelConfig config, Rotary rotary, int window, Linear query, Linear key, Linear value, Linear output,
+            @Nullable RmsNorm queryNorm, @Nullable RmsNorm keyNorm) {
         this.config = config;
         this.rotary = rotary;
+        this.window = window;
+        this.queryNorm = queryNorm;
+        this.keyNorm = keyNorm;
         this.query = query;
         this.key = key;
         this.value = value;
         this.output = output;
     }
 
-    /// What the backward pass needs. `q` and `k` are rotated, `selected` are the rows of
+    /// What the backward pass needs. `q` and `k` are normalised and rotated, `selected` are the rows of
     /// `attended` that went through the output map; the last four are the adaptations' own.
     record Saved(
             Tensor input,
@@ -35,6 +45,8 @@ final class Attention {
             Tensor attended,
             Tensor selected,
             Tensor logSumExp,
+            RmsNorm.@Nullable Saved queryNorm,
+            RmsNorm.@Nullable Saved keyNorm,
             @Nullable Tensor queryAdaptation,
             @Nullable Tensor keyAdaptation,
             @Nullable Tensor valueAdaptation,
@@ -42,6 +54,10 @@ final class Attention {
 
     List<Linear> linears() {
         return List.of(query, key, value, output);
+    }
+
+    List<RmsNorm> norms() {
+        return queryNorm == null || keyNorm == null ? List.of() : List.of(queryNorm, keyNorm);
     }
 
     /// Adds the attention's output of some rows to `residual`.
@@ -62,6 +78,16 @@ final class Attention {
         Tensor queryAdaptation = query.forward(pass, x, q, false);
         Tensor keyAdaptation = key.forward(pass, x, k, false);
         Tensor valueAdaptation = value.forward(pass, x, v, false);
+        RmsNorm.Saved savedQueryNorm = null;
+        RmsNorm.Saved savedKeyNorm = null;
+        if (queryNorm != null && keyNorm != null) {
+            Tensor normedQ = workspace.take(rows, config.querySize());
+            Tensor normedK = workspace.take(rows, config.keyValueSize());
+            savedQueryNorm = queryNorm.forward(pass, q, normedQ);
+            savedKeyNorm = keyNorm.forward(pass, k, normedK);
+            q = normedQ;
+            k = normedK;
+        }
         rotary.forward(q, batch.positions());
         rotary.forward(k, batch.positions());
         Tensor attended = workspace.take(rows, config.querySize());
@@ -74,7 +100,7 @@ final class Attention {
                         v,
                         cache == null || prefix == 0 ? null : cache.keys().rows(0, prefix),
                         cache == null || prefix == 0 ? null : cache.values().rows(0, prefix),
-                        batch.mask(),
+                        batch.mask().within(window),
                         config.headDim(),
                         attended,
                         logSumExp);
@@ -85,8 +111,8 @@ final class Attention {
         Tensor selected = outputs == null ? attended : Rows.gathered(pass, attended, outputs);
         Tensor outputAdaptation = output.forward(pass, selected, residual, true);
         return new Saved(
-                x, q, k, v, attended, selected, logSumExp, queryAdaptation, keyAdaptation, valueAdaptation,
-                outputAdaptation);
+                x, q, k, v, attended, selected, logSumExp, savedQueryNorm, savedKeyNorm, queryAdaptation, keyAdaptation,
+                valueAdaptation, outputAdaptation);
     }
 
     /// Gradient of the input from the gradient of the residual stream behind the attention.
@@ -114,13 +140,17 @@ final class Attention {
                 saved.v(),
                 saved.attended(),
                 saved.logSumExp(),
-                batch.mask(),
+                batch.mask().within(window),
                 config.headDim(),
                 dq,
                 dk,
                 dv);
         rotary.backward(dq, batch.positions());
         rotary.backward(dk, batch.positions());
+        if (queryNorm != null && keyNorm != null && saved.queryNorm() != null && saved.keyNorm() != null) {
+            dq = queryNorm.backward(pass, dq, saved.queryNorm());
+            dk = keyNorm.backward(pass, dk, saved.keyNorm());
+        }
         query.backward(pass, dq, saved.input(), saved.queryAdaptation(), dx, false);
         key.backward(pass, dk, saved.input(), saved.keyAdaptation(), dx, true);
         value.backward(pass, dv, saved.input(), saved.valueAdaptation(), dx, true);

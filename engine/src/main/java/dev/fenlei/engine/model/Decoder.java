@@ -40,24 +40,13 @@ public final class Decoder implements AutoCloseable {
                 weights.tensor("model.embed_tokens.weight", source, config.vocabSize(), hidden));
         for (int i = 0; i < config.layers(); i++) {
             String layer = "model.layers." + i;
-            String attention = layer + ".self_attn.";
-            boolean bias = config.attentionBias();
             layers.add(new DecoderLayer(
-                    norm(layer + ".input_layernorm", source),
-                    new Attention(
-                            config,
-                            rotary,
-                            linear(attention + "q_proj", config.querySize(), hidden, bias, source),
-                            linear(attention + "k_proj", config.keyValueSize(), hidden, bias, source),
-                            linear(attention + "v_proj", config.keyValueSize(), hidden, bias, source),
-                            linear(attention + "o_proj", hidden, config.querySize(), false, source)),
-                    norm(layer + ".post_attention_layernorm", source),
-                    new GatedMlp(
-                            linear(layer + ".mlp.gate_proj", config.intermediateSize(), hidden, false, source),
-                            linear(layer + ".mlp.up_proj", config.intermediateSize(), hidden, false, source),
-                            linear(layer + ".mlp.down_proj", hidden, config.intermediateSize(), false, source))));
+                    norm(layer + ".input_layernorm", hidden, source),
+                    attention(layer + ".self_attn.", rotary, config.windows().get(i), source),
+                    norm(layer + ".post_attention_layernorm", hidden, source),
+                    mlp(layer + ".mlp.", source)));
         }
-        finalNorm = norm("model.norm", source);
+        finalNorm = norm("model.norm", hidden, source);
         head = config.tiedEmbeddings()
                 ? new Linear("lm_head", embedding.weight(), null)
                 : linear("lm_head", config.vocabSize(), hidden, false, source);
@@ -77,6 +66,32 @@ public final class Decoder implements AutoCloseable {
         }
     }
 
+    private Attention attention(String name, Rotary rotary, int window, Path source) throws SafetensorsException {
+        int hidden = config.hiddenSize();
+        boolean bias = config.queryKeyValueBias();
+        boolean normed = config.queryKeyNorm();
+        return new Attention(
+                config,
+                rotary,
+                window,
+                linear(name + "q_proj", config.querySize(), hidden, bias, source),
+                linear(name + "k_proj", config.keyValueSize(), hidden, bias, source),
+                linear(name + "v_proj", config.keyValueSize(), hidden, bias, source),
+                linear(name + "o_proj", hidden, config.querySize(), config.outputBias(), source),
+                normed ? norm(name + "q_norm", config.headDim(), source) : null,
+                normed ? norm(name + "k_norm", config.headDim(), source) : null);
+    }
+
+    private GatedMlp mlp(String name, Path source) throws SafetensorsException {
+        int hidden = config.hiddenSize();
+        int inner = config.intermediateSize();
+        boolean bias = config.mlpBias();
+        return new GatedMlp(
+                linear(name + "gate_proj", inner, hidden, bias, source),
+                linear(name + "up_proj", inner, hidden, bias, source),
+                linear(name + "down_proj", hidden, inner, bias, source));
+    }
+
     private Linear linear(String name, int out, int in, boolean bias, Path source) throws SafetensorsException {
         return new Linear(
                 name,
@@ -84,8 +99,8 @@ public final class Decoder implements AutoCloseable {
                 bias ? weights.tensor(name + ".bias", source, out) : null);
     }
 
-    private RmsNorm norm(String name, Path source) throws SafetensorsException {
-        return new RmsNorm(name, weights.tensor(name + ".weight", source, config.hiddenSize()), config.rmsNormEps());
+    private RmsNorm norm(String name, int width, Path source) throws SafetensorsException {
+        return new RmsNorm(name, weights.tensor(name + ".weight", source, width), config.rmsNormEps());
     }
 
     /// The shape of the model.
@@ -132,6 +147,7 @@ public final class Decoder implements AutoCloseable {
         for (DecoderLayer layer : layers) {
             parameters.add(layer.attentionNorm.train(backend));
             layer.attention.linears().forEach(linear -> parameters.addAll(linear.train(backend)));
+            layer.attention.norms().forEach(norm -> parameters.add(norm.train(backend)));
             parameters.add(layer.mlpNorm.train(backend));
             layer.mlp.linears().forEach(linear -> parameters.addAll(linear.train(backend)));
         }

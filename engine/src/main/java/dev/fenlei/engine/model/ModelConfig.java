@@ -6,7 +6,6 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -14,8 +13,8 @@ import tools.jackson.databind.json.JsonMapper;
 
 /// The shape of a decoder, read from a Hugging Face `config.json`.
 ///
-/// Families are differences in these values: a new one is a new entry in the list of model types and, where its
-/// mathematics differ, a new component.
+/// Families are differences in these values: what a `model_type` implies beyond its fields stands in `ModelFamily`, and where
+/// the mathematics differ there is a component here.
 ///
 /// @param modelType `model_type`
 /// @param vocabSize rows of the embedding; may exceed the number of tokens
@@ -25,11 +24,17 @@ import tools.jackson.databind.json.JsonMapper;
 /// @param heads `num_attention_heads`
 /// @param keyValueHeads `num_key_value_heads`, a divisor of `heads`
 /// @param headDim width of one attention head
-/// @param maxPositions `max_position_embeddings`
+/// @param maxPositions the longest text: `max_position_embeddings`, or what `ropeScaling` makes of it
+/// @param windows for each layer how many positions a row sees, its own included;
+///     [dev.fenlei.engine.compute.AttentionMask#UNLIMITED] for all
 /// @param rmsNormEps added to the mean square in every norm
 /// @param ropeTheta base of the rotary frequencies
+/// @param ropeScaling how they are stretched
 /// @param tiedEmbeddings whether the head is the embedding
-/// @param attentionBias whether the q, k and v projections have biases
+/// @param queryKeyValueBias whether the q, k and v projections have biases
+/// @param outputBias whether the o projection has a bias
+/// @param mlpBias whether the projections of the feed-forward network have biases
+/// @param queryKeyNorm whether every head of queries and keys is normalised before its rotation
 /// @param eosTokenIds ids that end a text; may be empty
 public record ModelConfig(
         String modelType,
@@ -41,16 +46,22 @@ public record ModelConfig(
         int keyValueHeads,
         int headDim,
         int maxPositions,
+        List<Integer> windows,
         float rmsNormEps,
         double ropeTheta,
+        RopeScaling ropeScaling,
         boolean tiedEmbeddings,
-        boolean attentionBias,
+        boolean queryKeyValueBias,
+        boolean outputBias,
+        boolean mlpBias,
+        boolean queryKeyNorm,
         List<Integer> eosTokenIds) {
 
     private static final long MAX_FILE_BYTES = 1 << 20;
-    private static final int MAX_SIZE = 1 << 24;
+    private static final int MAX_LAYERS = 10_000;
 
     public ModelConfig {
+        windows = List.copyOf(windows);
         eosTokenIds = List.copyOf(eosTokenIds);
     }
 
@@ -77,7 +88,8 @@ public record ModelConfig(
     private ModelConfig withEos(List<Integer> eos) {
         return new ModelConfig(
                 modelType, vocabSize, hiddenSize, intermediateSize, layers, heads, keyValueHeads, headDim, maxPositions,
-                rmsNormEps, ropeTheta, tiedEmbeddings, attentionBias, eos);
+                windows, rmsNormEps, ropeTheta, ropeScaling, tiedEmbeddings, queryKeyValueBias, outputBias, mlpBias,
+                queryKeyNorm, eos);
     }
 
     private static JsonNode read(Path file) throws IOException {
@@ -96,57 +108,43 @@ public record ModelConfig(
     }
 
     private static ModelConfig parse(Path file, JsonNode json) throws ModelException {
-        Fields fields = new Fields(file, json);
-        String modelType = json.path("model_type").asString("");
-        fields.require("model_type", Set.of("qwen2").contains(modelType),
-                "supported are: qwen2 (Qwen1.5, Qwen2, Qwen2.5)");
+        ConfigFields fields = new ConfigFields(file, json, "");
+        ModelFamily family = ModelFamily.of(fields);
         fields.require(
-                "hidden_act", json.path("hidden_act").asString("silu").equals("silu"),
+                "hidden_act", fields.text("hidden_act", "silu").equals("silu"),
                 "the only supported activation is silu");
         fields.require(
                 "quantization_config", json.path("quantization_config").isEmpty(),
-                "quantised weights are not supported");
-        fields.require(
-                "use_sliding_window",
-                !json.path("use_sliding_window").asBoolean(false),
-                "sliding-window attention is not supported");
-
-        // transformers 5 moved the rotary settings into rope_parameters; the hub's files have them at the top.
-        JsonNode rope = json.path("rope_parameters");
-        for (String name : List.of("rope_parameters", "rope_scaling")) {
-            JsonNode scaling = json.path(name);
-            String type = scaling.path("rope_type").asString(scaling.path("type").asString("default"));
-            fields.require(name, type.equals("default"), "the only supported rotary type is default");
-        }
-        double theta = rope.path("rope_theta").asDouble(json.path("rope_theta").asDouble(10_000));
-        fields.require("rope_theta", theta > 1 && Double.isFinite(theta), "must be above 1");
-
+                "quantised weights are not supported; weights can be F32, F16 or BF16");
         int hidden = fields.size("hidden_size", -1);
         int heads = fields.size("num_attention_heads", -1);
         int keyValueHeads = fields.size("num_key_value_heads", heads);
         fields.require("num_key_value_heads", heads % keyValueHeads == 0, "must divide num_attention_heads");
-        fields.require(
-                "num_attention_heads",
-                json.path("head_dim").isInt() || hidden % heads == 0,
-                "must divide hidden_size unless there is a head_dim");
-        int headDim = fields.size("head_dim", hidden / heads);
-        fields.require("head_dim", headDim % 2 == 0, "must be even");
-        double eps = json.path("rms_norm_eps").asDouble(1e-6);
-        fields.require("rms_norm_eps", eps > 0 && eps < 1, "must lie between 0 and 1");
+        int layers = fields.size("num_hidden_layers", -1);
+        fields.require("num_hidden_layers", layers <= MAX_LAYERS, "can be " + MAX_LAYERS + " at most");
+        double eps = fields.number("rms_norm_eps", 1e-6);
+        fields.require("rms_norm_eps", eps < 1, "must lie between 0 and 1");
+        int maxPositions = family.maxPositions(fields);
+        RopeFields rope = RopeFields.of(fields, maxPositions);
         return new ModelConfig(
-                modelType,
+                family.modelType(),
                 fields.size("vocab_size", -1),
                 hidden,
                 fields.size("intermediate_size", -1),
-                fields.size("num_hidden_layers", -1),
+                layers,
                 heads,
                 keyValueHeads,
-                headDim,
-                fields.size("max_position_embeddings", 32_768),
+                family.headDim(fields, hidden, heads),
+                rope.scaling().positions(maxPositions),
+                family.windows(fields, layers),
                 (float) eps,
-                theta,
-                json.path("tie_word_embeddings").asBoolean(false),
-                true,
+                rope.theta(),
+                rope.scaling(),
+                fields.flag("tie_word_embeddings", false),
+                family.queryKeyValueBias(fields),
+                family.outputBias(fields),
+                family.mlpBias(fields),
+                family.queryKeyNorm(),
                 ids(file, json.get("eos_token_id")));
     }
 
@@ -177,27 +175,11 @@ public record ModelConfig(
     /// The number of weights.
     public long parameters() {
         long attention = (long) hiddenSize * (2L * querySize() + 2L * keyValueSize())
-                + (attentionBias ? querySize() + 2L * keyValueSize() : 0);
-        long mlp = 3L * hiddenSize * intermediateSize;
+                + (queryKeyValueBias ? querySize() + 2L * keyValueSize() : 0)
+                + (outputBias ? hiddenSize : 0)
+                + (queryKeyNorm ? 2L * headDim : 0);
+        long mlp = 3L * hiddenSize * intermediateSize + (mlpBias ? 2L * intermediateSize + hiddenSize : 0);
         long embeddings = (long) vocabSize * hiddenSize * (tiedEmbeddings ? 1 : 2);
         return layers * (attention + mlp + 2L * hiddenSize) + embeddings + hiddenSize;
-    }
-
-    private record Fields(Path file, JsonNode json) {
-
-        void require(String field, boolean condition, String rule) throws ModelException {
-            if (!condition) {
-                JsonNode node = json.path(field);
-                throw new ModelException(
-                        file, "field '" + field + "' is " + (node.isMissingNode() ? "missing" : node) + "; " + rule);
-            }
-        }
-
-        int size(String field, int fallback) throws ModelException {
-            JsonNode node = json.path(field);
-            int value = node.isMissingNode() || node.isNull() ? fallback : node.isInt() ? node.intValue() : -1;
-            require(field, value > 0 && value <= MAX_SIZE, "must be a whole number from 1 to " + MAX_SIZE);
-            return value;
-        }
     }
 }

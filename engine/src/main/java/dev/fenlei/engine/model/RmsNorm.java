@@ -13,7 +13,7 @@ final class RmsNorm {
     private @Nullable Parameter parameter;
 
     /// @param name the module's name on disk, without `.weight`
-    /// @param weight 1 × width, any type
+    /// @param weight 1 × width, any type. Rows of several times that width are normalised piece by piece.
     RmsNorm(String name, Tensor weight, float eps) {
         this.name = name;
         this.weight = weight;
@@ -23,7 +23,7 @@ final class RmsNorm {
     /// What the backward pass needs.
     ///
     /// @param input t × width
-    /// @param inverseRms t × 1
+    /// @param inverseRms t × pieces
     record Saved(Tensor input, Tensor inverseRms) {}
 
     Parameter train(Backend backend) {
@@ -37,6 +37,14 @@ final class RmsNorm {
         Tensor inverseRms = pass.workspace().take(x.rows(), x.columns() / weight.columns());
         pass.backend().rmsNorm(x, weight, eps, y, inverseRms);
         return new Saved(x, inverseRms);
+    }
+
+    /// The input's gradient by itself, t × width.
+    Tensor backward(Pass pass, Tensor dy, Saved saved) {
+        Tensor dx = pass.workspace().take(dy.rows(), dy.columns());
+        pass.backend().fill(dx, 0);
+        backward(pass, dy, saved, dx);
+        return dx;
     }
 
     /// Adds the input's gradient to `dx`.

@@ -16,24 +16,17 @@ final class Rotary {
     private final Backend backend;
     private final int headDim;
     private final float[] inverseFrequencies;
+    private final float factor;
     private Tensor cos;
     private Tensor sin;
 
     Rotary(Backend backend, ModelConfig config) {
         this.backend = backend;
         this.headDim = config.headDim();
-        this.inverseFrequencies = inverseFrequencies(headDim, config.ropeTheta());
+        this.inverseFrequencies = config.ropeScaling().inverseFrequencies(headDim, config.ropeTheta());
+        this.factor = config.ropeScaling().attentionFactor();
         this.cos = table(MIN_POSITIONS, true);
         this.sin = table(MIN_POSITIONS, false);
-    }
-
-    /// `1 / theta^(2i/d)` for i below d/2.
-    static float[] inverseFrequencies(int headDim, double theta) {
-        float[] frequencies = new float[headDim / 2];
-        for (int i = 0; i < frequencies.length; i++) {
-            frequencies[i] = 1f / (float) Math.pow(theta, (float) (2 * i) / headDim);
-        }
-        return frequencies;
     }
 
     private Tensor table(int positions, boolean cosine) {
@@ -42,20 +35,20 @@ final class Rotary {
         for (int p = 0, n = 0; p < positions; p++) {
             for (float frequency : inverseFrequencies) {
                 float angle = p * frequency;
-                values[n++] = (float) (cosine ? Math.cos(angle) : Math.sin(angle));
+                values[n++] = factor * (float) (cosine ? Math.cos(angle) : Math.sin(angle));
             }
         }
         table.copyFrom(values);
         return table;
     }
 
-    /// Rotates the heads of `x` (t × heads·d) in place.
+    /// Rotates the heads of `x` (t × heads·d) in place, and scales them where the scaling of the frequencies says so.
     void forward(Tensor x, int[] positions) {
         ensure(positions);
         backend.rotary(x, positions, cos, sin, headDim, false);
     }
 
-    /// Rotates gradients back, in place.
+    /// The transpose of [#forward] for gradients, in place.
     void backward(Tensor dx, int[] positions) {
         backend.rotary(dx, positions, cos, sin, headDim, true);
     }

@@ -49,6 +49,8 @@ public interface Weights extends AutoCloseable {
     /// @param shape the expected dimensions
     /// @throws SafetensorsException also if the shape is another
     default Tensor tensor(String name, Path source, long... shape) throws SafetensorsException {
+        // The type first: packed quantised weights have another shape too, which would be the less telling complaint.
+        Tensor tensor = tensor(name);
         TensorInfo info = info(name);
         if (!Arrays.equals(info.shape(), shape)) {
             throw new SafetensorsException(
@@ -57,7 +59,7 @@ public interface Weights extends AutoCloseable {
                     "tensor '" + name + "' has shape " + info.shapeText() + ", the configuration asks for "
                             + new TensorInfo(name, "", shape, 0, 0).shapeText());
         }
-        return tensor(name);
+        return tensor;
     }
 
     @Override

@@ -48,9 +48,28 @@ public abstract class AttentionContract extends BackendFixture {
         }
     }
 
+    /// Windows shorter than a vector, than a block of queries and than the sequences, and longer.
+    @Test
+    void windowedForwardAndBackward() {
+        for (int window : new int[] {1, 2, 5, 16, 17, 31, 64, 127, 129, 1000}) {
+            check(AttentionMask.causal(0, 3, 129, 1, 70).within(window), 20, 6, 2);
+        }
+    }
+
+    @Test
+    void aWindowAsLongAsTheSequenceChangesNoBit() {
+        AttentionMask mask = AttentionMask.causal(0, 70, 40);
+        Pair q = normal(110, 32);
+        Pair k = normal(110, 16);
+        Pair v = normal(110, 16);
+        float[] unlimited = read(attend(q, k, v, mask, 16)[0].subject());
+        assertThat(read(attend(q, k, v, mask.within(70), 16)[0].subject())).isEqualTo(unlimited);
+    }
+
     private void check(AttentionMask mask, int d, int heads, int keyValueHeads) {
         int rows = mask.rows();
-        String what = " " + rows + " rows, head " + d + ", heads " + heads + "/" + keyValueHeads;
+        String what = " " + rows + " rows, head " + d + ", heads " + heads + "/" + keyValueHeads + ", window "
+                + mask.window();
         Pair q = normal(rows, heads * d);
         Pair k = normal(rows, keyValueHeads * d);
         Pair v = normal(rows, keyValueHeads * d);
@@ -92,35 +111,44 @@ public abstract class AttentionContract extends BackendFixture {
     void prefixIsTheBeginningOfACausalSequence() {
         for (int prefix : new int[] {1, 15, 16, 33, 100}) {
             for (int own : new int[] {1, 5, 40}) {
-                int d = 20;
-                int rows = prefix + own;
-                Pair q = normal(rows, 4 * d);
-                Pair k = normal(rows, 2 * d);
-                Pair v = normal(rows, 2 * d);
-                Pair[] whole = attend(q, k, v, AttentionMask.causal(0, rows), d);
-                Pair[] suffix = attend(
-                        rows(q, prefix, rows), rows(k, prefix, rows), rows(v, prefix, rows), rows(k, 0, prefix),
-                        rows(v, 0, prefix), AttentionMask.causal(prefix, own), d);
-                assertSame(suffix[0], TOLERANCE, "prefix " + prefix + " against the reference");
-                assertClose(read(suffix[0].subject()), read(whole[0].subject().rows(prefix, rows)), TOLERANCE,
-                        "prefix " + prefix + " against one sequence");
-                assertClose(read(suffix[1].subject()), read(whole[1].subject().rows(prefix, rows)), TOLERANCE,
-                        "logSumExp with prefix " + prefix);
+                for (int window : new int[] {AttentionMask.UNLIMITED, 1, 4, 18, 90}) {
+                    checkPrefix(prefix, own, window);
+                }
             }
         }
+    }
+
+    private void checkPrefix(int prefix, int own, int window) {
+        int d = 20;
+        int rows = prefix + own;
+        Pair q = normal(rows, 4 * d);
+        Pair k = normal(rows, 2 * d);
+        Pair v = normal(rows, 2 * d);
+        String what = "prefix " + prefix + ", window " + window;
+        Pair[] whole = attend(q, k, v, AttentionMask.causal(0, rows).within(window), d);
+        Pair[] suffix = attend(
+                rows(q, prefix, rows), rows(k, prefix, rows), rows(v, prefix, rows), rows(k, 0, prefix),
+                rows(v, 0, prefix), AttentionMask.causal(prefix, own).within(window), d);
+        assertSame(suffix[0], TOLERANCE, what + " against the reference");
+        assertClose(read(suffix[0].subject()), read(whole[0].subject().rows(prefix, rows)), TOLERANCE,
+                what + " against one sequence");
+        assertClose(read(suffix[1].subject()), read(whole[1].subject().rows(prefix, rows)), TOLERANCE,
+                what + ", logSumExp");
     }
 
     @Test
     void eachPathOfATreeIsACausalSequence() {
         for (int prefix : new int[] {0, 7}) {
             for (int linear : new int[] {0, 1, 18, 45}) {
-                checkTree(prefix, linear);
+                for (int window : new int[] {AttentionMask.UNLIMITED, 1, 3, 20, 50}) {
+                    checkTree(prefix, linear, window);
+                }
             }
         }
     }
 
     /// Two sequences, each with a random tree behind its linear rows.
-    private void checkTree(int prefix, int linear) {
+    private void checkTree(int prefix, int linear, int window) {
         int d = 12;
         int nodes = 41;
         int length = linear + nodes;
@@ -135,20 +163,20 @@ public abstract class AttentionContract extends BackendFixture {
             int above = node <= 0 ? -1 : random.nextInt(-1, node);
             parent[row] = node < 0 ? AttentionMask.LINEAR : above < 0 ? AttentionMask.ROOT : first + linear + above;
         }
-        AttentionMask mask = new AttentionMask(prefix, start, end, parent);
+        AttentionMask mask = new AttentionMask(prefix, start, end, parent, window);
         Pair q = normal(2 * length, 4 * d);
         Pair k = normal(2 * length, 2 * d);
         Pair v = normal(2 * length, 2 * d);
         Pair prefixKeys = normal(prefix, 2 * d);
         Pair prefixValues = normal(prefix, 2 * d);
         Pair[] result = attend(q, k, v, prefixKeys, prefixValues, mask, d);
-        String what = "tree with prefix " + prefix + " and " + linear + " rows";
+        String what = "tree with prefix " + prefix + ", " + linear + " rows and window " + window;
         assertSame(result[0], TOLERANCE, what);
         assertSame(result[1], TOLERANCE, what + ", logSumExp");
         for (int row : new int[] {length - 1, 2 * length - 1}) {
             int[] path = path(mask, row);
             Pair[] alone = attend(pick(q, path), pick(k, path), pick(v, path), prefixKeys, prefixValues,
-                    AttentionMask.causal(prefix, path.length), d);
+                    AttentionMask.causal(prefix, path.length).within(window), d);
             float[] last = read(alone[0].subject().row(path.length - 1));
             assertClose(read(result[0].subject().row(row)), last, TOLERANCE, what + ", path to " + row);
         }

@@ -1,5 +1,9 @@
 package dev.fenlei.engine.compute;
 
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+
 /// What the operations mean, in float64 on arrays of rows, written for the reader and not for speed.
 final class ReferenceMath {
 
@@ -96,17 +100,20 @@ final class ReferenceMath {
         }
     }
 
-    /// Whether a row sees another row of the batch.
-    static boolean sees(AttentionMask mask, int row, int key) {
-        if (key >= mask.sequenceStart()[row] && key < mask.linearEnd()[row]) {
-            return true;
-        }
+    /// The keys that a row sees: rows of the prefix by their number, rows of the batch by theirs and the prefix's length. All
+    /// are listed in order of their positions, then the last ones taken.
+    static Set<Integer> visible(AttentionMask mask, int row) {
+        List<Integer> keys = new ArrayList<>();
         for (int node = row; node >= 0 && mask.parent()[node] != AttentionMask.LINEAR; node = mask.parent()[node]) {
-            if (node == key) {
-                return true;
-            }
+            keys.addFirst(mask.prefixLength() + node);
         }
-        return false;
+        for (int linear = mask.linearEnd()[row] - 1; linear >= mask.sequenceStart()[row]; linear--) {
+            keys.addFirst(mask.prefixLength() + linear);
+        }
+        for (int prefix = mask.prefixLength() - 1; prefix >= 0; prefix--) {
+            keys.addFirst(prefix);
+        }
+        return Set.copyOf(keys.subList(Math.max(0, keys.size() - mask.window()), keys.size()));
     }
 
     /// The probabilities of one head of one row over prefix rows, then batch rows; the element behind them is the log-sum-exp.
@@ -114,11 +121,12 @@ final class ReferenceMath {
             double[][] q, double[][] k, double[][] prefixKeys, AttentionMask mask, int d, int row, int head,
             int kvHead) {
         int prefix = mask.prefixLength();
+        Set<Integer> visible = visible(mask, row);
         double[] p = new double[prefix + k.length + 1];
         double max = Double.NEGATIVE_INFINITY;
         for (int j = 0; j < prefix + k.length; j++) {
             p[j] = Double.NEGATIVE_INFINITY;
-            if (j < prefix || sees(mask, row, j - prefix)) {
+            if (visible.contains(j)) {
                 double[] key = j < prefix ? prefixKeys[j] : k[j - prefix];
                 p[j] = 0;
                 for (int i = 0; i < d; i++) {

@@ -44,11 +44,11 @@ class DecoderGradientTest {
 
     @BeforeEach
     void open() throws IOException {
-        open(true);
+        open(TinyModel.config(true));
     }
 
-    private void open(boolean tied) throws IOException {
-        decoder = Decoder.load(TinyModel.write(directory, tied), backend);
+    private void open(String config) throws IOException {
+        decoder = Decoder.load(TinyModel.write(directory, config), backend);
         parameters = decoder.trainAll();
     }
 
@@ -114,9 +114,23 @@ class DecoderGradientTest {
     @ValueSource(booleans = {true, false})
     void everyParametersGradientIsTheSlopeOfTheLoss(boolean tied) throws IOException {
         decoder.close();
-        open(tied);
+        open(TinyModel.config(tied));
         // 3 norms and 7 matrices, 3 of them with biases, in 2 layers; the embedding, the last norm, perhaps the head.
         assertThat(parameters).hasSize(2 * 12 + (tied ? 2 : 3));
+        checkSlopes();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"qwen3", "llama", "mistral", "qwen2-window", "qwen2-yarn"})
+    void everyFamilysGradientsAreSlopesOfTheLoss(String family) throws IOException {
+        decoder.close();
+        open(TinyModel.family(family));
+        assertThat(parameters.stream().map(Parameter::name))
+                .containsExactlyInAnyOrderElementsOf(decoder.weights().names());
+        checkSlopes();
+    }
+
+    private void checkSlopes() {
         Packed packed = Packed.of(FIRST, SECOND, THIRD);
         List<float[]> gradients = gradients(packed, false);
         Random random = new Random(5);

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.fenlei.engine.compute.AttentionMask;
 import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.compute.cpu.CpuBackend;
 import dev.fenlei.engine.safetensors.SafetensorsException;
@@ -11,6 +12,7 @@ import dev.fenlei.engine.tensor.Tensor;
 import dev.fenlei.engine.tensor.Workspace;
 import dev.fenlei.engine.testing.TinyModel;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -49,6 +51,11 @@ class DecoderTest {
         backend.close();
     }
 
+    private void reopen(String config) throws IOException {
+        decoder.close();
+        decoder = Decoder.load(TinyModel.write(directory, config), backend);
+    }
+
     private float[] hidden(Batch batch, @Nullable KeyValueCache cache) {
         workspace.reset();
         return decoder.forward(Pass.inference(backend, workspace), batch, cache).toArray();
@@ -69,6 +76,53 @@ class DecoderTest {
                             Arrays.copyOfRange(expected, row * TinyModel.HIDDEN, end * TinyModel.HIDDEN),
                             within(1e-4f));
             row = end;
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"qwen3", "llama", "mistral", "qwen2-window", "qwen2-yarn"})
+    void aCacheFilledInPiecesGivesWhatOnePassGivesInEveryFamily(String family) throws IOException {
+        reopen(TinyModel.family(family));
+        aCacheFilledInPiecesGivesWhatOnePassGives("4,1,5");
+    }
+
+    /// The window reaches from the branches over the prompt into the prefix.
+    @ParameterizedTest
+    @ValueSource(strings = {"qwen3", "mistral", "qwen2-window"})
+    void branchesBehindACachedPrefixAreSequencesOfTheirOwn(String family) throws IOException {
+        reopen(TinyModel.family(family));
+        KeyValueCache cache = new KeyValueCache(cacheMemory, decoder.config(), 4);
+        hidden(Batch.sequence(0, Arrays.copyOf(IDS, 4)), cache);
+        int root = AttentionMask.ROOT;
+        int linear = AttentionMask.LINEAR;
+        AttentionMask mask = new AttentionMask(
+                4, new int[6], new int[] {1, 2, 2, 2, 2, 2}, new int[] {linear, linear, root, 2, 2, 4});
+        Batch branches = new Batch(new int[] {22, 0, 9, 8, 1, 14}, new int[] {4, 5, 6, 7, 7, 8}, mask);
+        float[] actual = hidden(branches, cache.frozen());
+        checkLast(actual, 3, 3, 17, 5, 5, 22, 0, 9, 8);
+        checkLast(actual, 5, 3, 17, 5, 5, 22, 0, 9, 1, 14);
+    }
+
+    private void checkLast(float[] actual, int row, int... ids) {
+        float[] alone = hidden(Batch.sequence(0, ids), null);
+        assertThat(Arrays.copyOfRange(actual, row * TinyModel.HIDDEN, (row + 1) * TinyModel.HIDDEN))
+                .containsExactly(
+                        Arrays.copyOfRange(alone, alone.length - TinyModel.HIDDEN, alone.length), within(1e-4f));
+    }
+
+    /// A token changes the last row of one layer as long as it lies in the window, and not a position longer.
+    @Test
+    void tokensOutsideTheWindowChangeNothing() throws IOException {
+        reopen(TinyModel.family("mistral").replace("\"num_hidden_layers\":2", "\"num_hidden_layers\":1"));
+        float[] before = hidden(Batch.sequence(0, IDS), null);
+        for (int token = 0; token < IDS.length; token++) {
+            int[] changed = IDS.clone();
+            changed[token] = 6;
+            float[] after = hidden(Batch.sequence(0, changed), null);
+            int last = before.length - TinyModel.HIDDEN;
+            assertThat(Arrays.equals(after, last, after.length, before, last, before.length))
+                    .as("token %d of %d", token, IDS.length)
+                    .isEqualTo(token < IDS.length - 3);
         }
     }
 
@@ -144,6 +198,15 @@ class DecoderTest {
     }
 
     @Test
+    void yarnMakesPositionsForLongerTexts() throws IOException {
+        reopen(TinyModel.family("qwen2-yarn"));
+        assertThat(hidden(Batch.sequence(0, new int[4 * TinyModel.POSITIONS]), null)).isNotEmpty();
+        assertThatThrownBy(() -> hidden(Batch.sequence(0, new int[4 * TinyModel.POSITIONS + 1]), null))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("128 positions");
+    }
+
+    @Test
     void aTensorThatDoesNotFitTheConfigurationIsNamed() throws IOException {
         Path config = directory.resolve("config.json");
         Files.writeString(config,
@@ -153,6 +216,31 @@ class DecoderTest {
                 .hasMessageContaining("model.layers.0.mlp.gate_proj.weight")
                 .hasMessageContaining("[20, 12]")
                 .hasMessageContaining("[24, 12]");
+    }
+
+    /// Packed weights have another shape than the configuration asks for, but that is not what a reader needs to be told.
+    @Test
+    void quantisedWeightsAreRefusedByTheirType() throws IOException {
+        Path file = directory.resolve("model.safetensors");
+        Files.writeString(directory.resolve("config.json"), TinyModel.config(true).replace(": 20", ": 160"));
+        String content = Files.readString(file, StandardCharsets.ISO_8859_1);
+        Files.writeString(file, content.replace("\"F32\"", "\"I32\""), StandardCharsets.ISO_8859_1);
+        assertThatThrownBy(() -> Decoder.load(directory, backend))
+                .isInstanceOf(SafetensorsException.class)
+                .hasMessageContaining(file.toString())
+                .hasMessageContaining("I32; weights can be F32, F16 or BF16");
+    }
+
+    @Test
+    void anAbsentNormOfTheHeadsIsNamed() throws IOException {
+        Files.writeString(directory.resolve("config.json"), qwen3WithoutNorms());
+        assertThatThrownBy(() -> Decoder.load(directory, backend))
+                .isInstanceOf(SafetensorsException.class)
+                .hasMessageContaining("model.layers.0.self_attn.q_norm.weight");
+    }
+
+    private static String qwen3WithoutNorms() {
+        return TinyModel.config(true).replace("\"qwen2\"", "\"qwen3\", \"head_dim\": 6");
     }
 
     @Test

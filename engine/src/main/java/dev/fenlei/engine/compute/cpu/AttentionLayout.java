@@ -70,15 +70,6 @@ record AttentionLayout(AttentionMask mask, int[] firstRow, int[] firstSlot, int[
         return Math.min(blockRow[block] + BLOCK, firstRow[blockSequence[block] + 1]);
     }
 
-    /// The number of tree rows that a row sees, itself included; 0 for a linear row.
-    int treeDepth(int row) {
-        int depth = 0;
-        for (int node = row; node >= 0 && mask.parent()[node] != AttentionMask.LINEAR; node = mask.parent()[node]) {
-            depth++;
-        }
-        return depth;
-    }
-
     private static boolean startsSequence(AttentionMask mask, int row) {
         return row == 0 || mask.sequenceStart()[row] != mask.sequenceStart()[row - 1];
     }

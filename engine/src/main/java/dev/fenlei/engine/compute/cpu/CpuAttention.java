@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 
 /// Attention, forward. Keys (transposed) and values of all heads are packed first; then a task is one head of one block of
 /// queries: scores against the prefix and against the block's own sequence are two small matrix products, scores against
-/// tree ancestors are dot products, and the whole row of scores is held until it is normalised.
+/// tree ancestors are dot products, and the whole row of scores is held until it is normalised. Keys before the windows of all
+/// rows of a block are left out of the products.
 final class CpuAttention {
 
     private final WorkerPool pool;
@@ -87,13 +88,21 @@ final class CpuAttention {
             int first = layout.firstRow()[sequence];
             int from = layout.blockRow()[block];
             int rows = layout.blockEnd(block) - from;
-            int prefix = mask.prefixLength();
-            int own = 0;
+            int prefixSkipped = mask.prefixLength();
+            int ownSkipped = Integer.MAX_VALUE;
+            int ownEnd = 0;
             int depth = 0;
             for (int row = from; row < from + rows; row++) {
-                own = Math.max(own, mask.linearEnd()[row] - first);
-                depth = Math.max(depth, layout.treeDepth(row));
+                prefixSkipped = Math.min(prefixSkipped, mask.prefixStart(row));
+                ownSkipped = Math.min(ownSkipped, mask.linearStart(row) - first);
+                ownEnd = Math.max(ownEnd, mask.linearEnd()[row] - first);
+                depth = Math.max(depth, mask.treeRows(row));
             }
+            // Whole panels are skipped, so that those that remain stay aligned.
+            prefixSkipped = Lanes.floor(prefixSkipped);
+            ownSkipped = Lanes.floor(ownSkipped);
+            int prefix = mask.prefixLength() - prefixSkipped;
+            int own = ownEnd - ownSkipped;
             int ownStart = Lanes.ceil(prefix);
             int treeStart = ownStart + Lanes.ceil(own);
             int stride = treeStart + depth;
@@ -107,11 +116,12 @@ final class CpuAttention {
             float[] lanes = scratch.lanes();
             AttentionPacking.rows(q, head * d, d, from, from + rows, (float) (1 / Math.sqrt(d)), queries, 0, d);
 
-            int ownSlot = headSlot + layout.firstSlot()[sequence];
+            int prefixSlot = headSlot + prefixSkipped;
+            int ownSlot = headSlot + layout.firstSlot()[sequence] + ownSkipped;
             View queryView = new View(queries, 0, d, 1);
             Tile.multiply(
                     queryView,
-                    new View(keys, headSlot * d, Lanes.COUNT, d * Lanes.COUNT),
+                    new View(keys, prefixSlot * d, Lanes.COUNT, d * Lanes.COUNT),
                     new View(scores, 0, stride, Lanes.COUNT),
                     rows, d, ownStart / Lanes.COUNT, false);
             Tile.multiply(
@@ -123,15 +133,21 @@ final class CpuAttention {
             for (int i = 0; i < rows; i++) {
                 int row = from + i;
                 int base = i * stride;
-                int seen = mask.linearEnd()[row] - first;
-                int nodes = depth == 0 ? 0 : treeScores(row, queries, i * d, scores, base + treeStart);
+                int prefixFrom = base + mask.prefixStart(row) - prefixSkipped;
+                int prefixSeen = mask.prefixLength() - mask.prefixStart(row);
+                int ownFrom = base + ownStart + mask.linearStart(row) - first - ownSkipped;
+                int ownSeen = mask.linearEnd()[row] - mask.linearStart(row);
+                int nodes = mask.treeRows(row);
+                treeScores(row, nodes, queries, i * d, scores, base + treeStart);
                 float max = Math.max(
-                        max(scores, base, prefix),
-                        Math.max(max(scores, base + ownStart, seen), max(scores, base + treeStart, nodes)));
-                float sum = Exponential.apply(scores, base, prefix, max, lanes)
-                        + Exponential.apply(scores, base + ownStart, seen, max, lanes)
+                        max(scores, prefixFrom, prefixSeen),
+                        Math.max(max(scores, ownFrom, ownSeen), max(scores, base + treeStart, nodes)));
+                float sum = Exponential.apply(scores, prefixFrom, prefixSeen, max, lanes)
+                        + Exponential.apply(scores, ownFrom, ownSeen, max, lanes)
                         + Exponential.apply(scores, base + treeStart, nodes, max, lanes);
-                Arrays.fill(scores, base + ownStart + seen, base + ownStart + own, 0);
+                Arrays.fill(scores, base, prefixFrom, 0);
+                Arrays.fill(scores, base + ownStart, ownFrom, 0);
+                Arrays.fill(scores, ownFrom + ownSeen, base + ownStart + own, 0);
                 sums[i] = sum;
                 logSumExp.set(row, head, (float) (max + Math.log(sum)));
             }
@@ -139,49 +155,40 @@ final class CpuAttention {
             View outputView = new View(outputs, 0, width, Lanes.COUNT);
             Tile.multiply(
                     new View(scores, 0, stride, 1),
-                    new View(values, headSlot * width, width, Lanes.COUNT),
+                    new View(values, prefixSlot * width, width, Lanes.COUNT),
                     outputView, rows, prefix, width / Lanes.COUNT, false);
             Tile.multiply(
                     new View(scores, ownStart, stride, 1),
                     new View(values, ownSlot * width, width, Lanes.COUNT),
                     outputView, rows, own, width / Lanes.COUNT, true);
             for (int i = 0; i < rows; i++) {
-                if (depth > 0) {
-                    addTreeValues(from + i, scores, i * stride + treeStart, outputs, i * width);
-                }
+                addTreeValues(from + i, mask.treeRows(from + i), scores, i * stride + treeStart, outputs, i * width);
                 write(outputs, i * width, 1 / sums[i], from + i);
             }
         }
 
-        /// Scores of a row against itself and its ancestors.
-        private int treeScores(int row, float[] queries, int query, float[] scores, int to) {
+        /// Scores of a tree row against itself and its nearest ancestors, `nodes` in all.
+        private void treeScores(int row, int nodes, float[] queries, int query, float[] scores, int to) {
             MemorySegment memory = k.memory();
-            int count = 0;
-            for (int node = row; isTree(node); node = layout.mask().parent()[node]) {
+            for (int above = 0, node = row; above < nodes; above++, node = layout.mask().parent()[node]) {
                 long base = Spans.bytes(k, node, (long) keyValueHead * d);
                 float sum = 0;
                 for (int i = 0; i < d; i++) {
                     sum = Math.fma(queries[query + i], memory.get(Lanes.FLOAT, base + 4L * i), sum);
                 }
-                scores[to + count++] = sum;
+                scores[to + above] = sum;
             }
-            return count;
         }
 
-        private void addTreeValues(int row, float[] scores, int weights, float[] outputs, int to) {
+        private void addTreeValues(int row, int nodes, float[] scores, int weights, float[] outputs, int to) {
             MemorySegment memory = v.memory();
-            int count = 0;
-            for (int node = row; isTree(node); node = layout.mask().parent()[node]) {
+            for (int above = 0, node = row; above < nodes; above++, node = layout.mask().parent()[node]) {
                 long base = Spans.bytes(v, node, (long) keyValueHead * d);
-                float weight = scores[weights + count++];
+                float weight = scores[weights + above];
                 for (int i = 0; i < d; i++) {
                     outputs[to + i] += weight * memory.get(Lanes.FLOAT, base + 4L * i);
                 }
             }
-        }
-
-        private boolean isTree(int node) {
-            return node >= 0 && layout.mask().parent()[node] != AttentionMask.LINEAR;
         }
 
         private void write(float[] outputs, int from, float factor, int row) {

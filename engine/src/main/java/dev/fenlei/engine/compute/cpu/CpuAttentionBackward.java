@@ -37,7 +37,8 @@ final class CpuAttentionBackward {
             int sequence = task / keyValueHeads;
             int first = layout.firstRow()[sequence];
             int length = layout.firstRow()[sequence + 1] - first;
-            new Head(first, length, task % keyValueHeads, headDim, dOut, q, k, v, out, logSumExp, dq, dk, dv).run();
+            new Head(first, length, mask, task % keyValueHeads, headDim, dOut, q, k, v, out, logSumExp, dq, dk, dv)
+                    .run();
         });
     }
 
@@ -45,6 +46,7 @@ final class CpuAttentionBackward {
     private record Head(
             int first,
             int length,
+            AttentionMask mask,
             int keyValueHead,
             int d,
             Tensor dOut,
@@ -89,7 +91,9 @@ final class CpuAttentionBackward {
                 int head, int from, int to, int width, Scratch scratch,
                 float[] keyPanels, float[] valuePanels, float[] keys, float[] keyGradients, float[] valueGradients) {
             int rows = to - from;
-            int seen = to - first;
+            // The keys that some row of the block sees, from the beginning of a panel.
+            int skipped = Lanes.floor(mask.linearStart(from) - first);
+            int seen = to - first - skipped;
             int stride = Lanes.ceil(seen);
             int panels = width / Lanes.COUNT;
             int room = Tile.ceilRows(rows);
@@ -105,32 +109,35 @@ final class CpuAttentionBackward {
             View panelOfScores = new View(scores, 0, stride, Lanes.COUNT);
             View panelOfGradients = new View(scoreGradients, 0, stride, Lanes.COUNT);
             Tile.multiply(
-                    new View(queries, 0, width, 1), new View(keyPanels, 0, Lanes.COUNT, d * Lanes.COUNT),
+                    new View(queries, 0, width, 1), new View(keyPanels, skipped * d, Lanes.COUNT, d * Lanes.COUNT),
                     panelOfScores, rows, d, stride / Lanes.COUNT, false);
             Tile.multiply(
-                    new View(gradients, 0, width, 1), new View(valuePanels, 0, Lanes.COUNT, d * Lanes.COUNT),
+                    new View(gradients, 0, width, 1), new View(valuePanels, skipped * d, Lanes.COUNT, d * Lanes.COUNT),
                     panelOfGradients, rows, d, stride / Lanes.COUNT, false);
             for (int row = from; row < to; row++) {
                 int base = (row - from) * stride;
-                int visible = row + 1 - first;
+                int begin = base + mask.linearStart(row) - first - skipped;
+                int end = base + row + 1 - first - skipped;
                 float inner = inner(row, column);
-                Exponential.apply(scores, base, visible, logSumExp.get(row, head), scratch.lanes());
-                for (int i = base; i < base + visible; i++) {
+                Exponential.apply(scores, begin, end - begin, logSumExp.get(row, head), scratch.lanes());
+                for (int i = begin; i < end; i++) {
                     scoreGradients[i] = scores[i] * (scoreGradients[i] - inner);
                 }
+                Arrays.fill(scores, base, begin, 0);
+                Arrays.fill(scoreGradients, base, begin, 0);
                 // The whole of the last panel: the products below take keys four at a time.
-                Arrays.fill(scores, base + visible, base + stride, 0);
-                Arrays.fill(scoreGradients, base + visible, base + stride, 0);
+                Arrays.fill(scores, end, base + stride, 0);
+                Arrays.fill(scoreGradients, end, base + stride, 0);
             }
             Tile.multiply(
                     new View(scores, 0, 1, stride), new View(gradients, 0, width, Lanes.COUNT),
-                    new View(valueGradients, 0, width, Lanes.COUNT), seen, rows, panels, true);
+                    new View(valueGradients, skipped * width, width, Lanes.COUNT), seen, rows, panels, true);
             Tile.multiply(
                     new View(scoreGradients, 0, 1, stride), new View(queries, 0, width, Lanes.COUNT),
-                    new View(keyGradients, 0, width, Lanes.COUNT), seen, rows, panels, true);
+                    new View(keyGradients, skipped * width, width, Lanes.COUNT), seen, rows, panels, true);
             // The queries are no longer needed: their buffer takes their gradients.
             Tile.multiply(
-                    new View(scoreGradients, 0, stride, 1), new View(keys, 0, width, Lanes.COUNT),
+                    new View(scoreGradients, 0, stride, 1), new View(keys, skipped * width, width, Lanes.COUNT),
                     new View(queries, 0, width, Lanes.COUNT), rows, seen, panels, false);
             write(queries, width, scale, dq, column, from, to);
         }
