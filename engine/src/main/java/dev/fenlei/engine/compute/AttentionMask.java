@@ -1,6 +1,7 @@
 package dev.fenlei.engine.compute;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /// Which keys each row of a packed batch sees.
 ///
@@ -20,7 +21,9 @@ import java.util.Arrays;
 /// @param parent for each row, the parent's row for a tree row below another, [#ROOT] for a tree row without parent,
 ///     [#LINEAR] for a linear row
 /// @param window how many keys a row sees at most, [#UNLIMITED] for all
-public record AttentionMask(int prefixLength, int[] sequenceStart, int[] linearEnd, int[] parent, int window) {
+/// @param queries the rows that have a query, ascending; null for all. The others are only seen.
+public record AttentionMask(
+        int prefixLength, int[] sequenceStart, int[] linearEnd, int[] parent, int window, int @Nullable [] queries) {
 
     /// In [#parent()]: not a tree row.
     public static final int LINEAR = -1;
@@ -50,11 +53,16 @@ public record AttentionMask(int prefixLength, int[] sequenceStart, int[] linearE
                 throw new IllegalArgumentException("row " + row + " has an impossible mask");
             }
         }
+        for (int i = 0; queries != null && i < queries.length; i++) {
+            if (queries[i] < (i == 0 ? 0 : queries[i - 1] + 1) || queries[i] >= parent.length) {
+                throw new IllegalArgumentException("queries are not ascending rows: " + Arrays.toString(queries));
+            }
+        }
     }
 
-    /// Without a window.
+    /// Without a window, every row with a query.
     public AttentionMask(int prefixLength, int[] sequenceStart, int[] linearEnd, int[] parent) {
-        this(prefixLength, sequenceStart, linearEnd, parent, UNLIMITED);
+        this(prefixLength, sequenceStart, linearEnd, parent, UNLIMITED, null);
     }
 
     /// Causal attention within sequences that lie end to end.
@@ -80,7 +88,26 @@ public record AttentionMask(int prefixLength, int[] sequenceStart, int[] linearE
 
     /// The same rows, of which each sees at most the last `limit` of the keys that it sees without a window.
     public AttentionMask within(int limit) {
-        return limit == window ? this : new AttentionMask(prefixLength, sequenceStart, linearEnd, parent, limit);
+        return limit == window
+                ? this
+                : new AttentionMask(prefixLength, sequenceStart, linearEnd, parent, limit, queries);
+    }
+
+    /// The same rows, of which only some have a query.
+    ///
+    /// @param rows ascending; null for all
+    public AttentionMask withQueries(int @Nullable [] rows) {
+        return new AttentionMask(prefixLength, sequenceStart, linearEnd, parent, window, rows);
+    }
+
+    /// The number of queries.
+    public int queryCount() {
+        return queries == null ? rows() : queries.length;
+    }
+
+    /// The row of a query.
+    public int queryRow(int query) {
+        return queries == null ? query : queries[query];
     }
 
     /// The first row of the prefix that a row sees; [#prefixLength()] if it sees none.

@@ -85,14 +85,14 @@ public interface Backend extends AutoCloseable {
     /// Scaled dot-product attention with grouped key-value heads: `out = softmax(q·kᵀ/√d)·v` per head, where each row
     /// sees the keys that `mask` names. Query head `h` reads key-value head `h / (heads / keyValueHeads)`.
     ///
-    /// @param q t × (heads·d)
+    /// @param q n × (heads·d), the mask's queries
     /// @param k t × (keyValueHeads·d), the rows of this batch
     /// @param v t × (keyValueHeads·d)
     /// @param prefixKeys keys that every row sees before its own, `mask.prefixLength()` rows of them; null when there are none
     /// @param prefixValues the values that belong to them
     /// @param headDim d
-    /// @param out t × (heads·d)
-    /// @param logSumExp t × heads, receives `ln Σ exp(score)` for the backward pass
+    /// @param out n × (heads·d)
+    /// @param logSumExp n × heads, receives `ln Σ exp(score)` for the backward pass
     void attention(
             Tensor q,
             Tensor k,

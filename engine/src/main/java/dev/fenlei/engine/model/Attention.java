@@ -3,6 +3,7 @@ package dev.fenlei.engine.model;
 import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.tensor.Tensor;
 import dev.fenlei.engine.tensor.Workspace;
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -35,15 +36,15 @@ final class Attention {
         this.output = output;
     }
 
-    /// What the backward pass needs. `q` and `k` are normalised and rotated, `selected` are the rows of
-    /// `attended` that went through the output map; the last four are the adaptations' own.
+    /// What the backward pass needs. `asking` are the rows of the input that have a query; `q` and `k` are normalised and
+    /// rotated; the last four are the adaptations' own.
     record Saved(
             Tensor input,
+            Tensor asking,
             Tensor q,
             Tensor k,
             Tensor v,
             Tensor attended,
-            Tensor selected,
             Tensor logSumExp,
             RmsNorm.@Nullable Saved queryNorm,
             RmsNorm.@Nullable Saved keyNorm,
@@ -72,26 +73,27 @@ final class Attention {
             Tensor residual) {
         Workspace workspace = pass.workspace();
         int rows = x.rows();
-        Tensor q = workspace.take(rows, config.querySize());
+        Tensor asking = outputs == null ? x : Rows.gathered(pass, x, outputs);
+        Tensor q = workspace.take(asking.rows(), config.querySize());
         Tensor k = workspace.take(rows, config.keyValueSize());
         Tensor v = workspace.take(rows, config.keyValueSize());
-        Tensor queryAdaptation = query.forward(pass, x, q, false);
+        Tensor queryAdaptation = query.forward(pass, asking, q, false);
         Tensor keyAdaptation = key.forward(pass, x, k, false);
         Tensor valueAdaptation = value.forward(pass, x, v, false);
         RmsNorm.Saved savedQueryNorm = null;
         RmsNorm.Saved savedKeyNorm = null;
         if (queryNorm != null && keyNorm != null) {
-            Tensor normedQ = workspace.take(rows, config.querySize());
+            Tensor normedQ = workspace.take(q.rows(), config.querySize());
             Tensor normedK = workspace.take(rows, config.keyValueSize());
             savedQueryNorm = queryNorm.forward(pass, q, normedQ);
             savedKeyNorm = keyNorm.forward(pass, k, normedK);
             q = normedQ;
             k = normedK;
         }
-        rotary.forward(q, batch.positions());
+        rotary.forward(q, queryPositions(batch, outputs));
         rotary.forward(k, batch.positions());
-        Tensor attended = workspace.take(rows, config.querySize());
-        Tensor logSumExp = workspace.take(rows, config.heads());
+        Tensor attended = workspace.take(q.rows(), config.querySize());
+        Tensor logSumExp = workspace.take(q.rows(), config.heads());
         int prefix = batch.mask().prefixLength();
         pass.backend()
                 .attention(
@@ -100,7 +102,7 @@ final class Attention {
                         v,
                         cache == null || prefix == 0 ? null : cache.keys().rows(0, prefix),
                         cache == null || prefix == 0 ? null : cache.values().rows(0, prefix),
-                        batch.mask().within(window),
+                        batch.mask().within(window).withQueries(outputs),
                         config.headDim(),
                         attended,
                         logSumExp);
@@ -108,10 +110,9 @@ final class Attention {
             pass.backend().copy(k, cache.keys().rows(prefix, prefix + rows));
             pass.backend().copy(v, cache.values().rows(prefix, prefix + rows));
         }
-        Tensor selected = outputs == null ? attended : Rows.gathered(pass, attended, outputs);
-        Tensor outputAdaptation = output.forward(pass, selected, residual, true);
+        Tensor outputAdaptation = output.forward(pass, attended, residual, true);
         return new Saved(
-                x, q, k, v, attended, selected, logSumExp, savedQueryNorm, savedKeyNorm, queryAdaptation, keyAdaptation,
+                x, asking, q, k, v, attended, logSumExp, savedQueryNorm, savedKeyNorm, queryAdaptation, keyAdaptation,
                 valueAdaptation, outputAdaptation);
     }
 
@@ -126,11 +127,8 @@ final class Attention {
         Backend backend = pass.backend();
         int rows = batch.rows();
         Tensor dAttended = workspace.take(dy.rows(), config.querySize());
-        output.backward(pass, dy, saved.selected(), saved.outputAdaptation(), dAttended, false);
-        if (outputs != null) {
-            dAttended = Rows.scattered(pass, dAttended, outputs, rows);
-        }
-        Tensor dq = workspace.take(rows, config.querySize());
+        output.backward(pass, dy, saved.attended(), saved.outputAdaptation(), dAttended, false);
+        Tensor dq = workspace.take(dy.rows(), config.querySize());
         Tensor dk = workspace.take(rows, config.keyValueSize());
         Tensor dv = workspace.take(rows, config.keyValueSize());
         backend.attentionBackward(
@@ -140,19 +138,31 @@ final class Attention {
                 saved.v(),
                 saved.attended(),
                 saved.logSumExp(),
-                batch.mask().within(window),
+                batch.mask().within(window).withQueries(outputs),
                 config.headDim(),
                 dq,
                 dk,
                 dv);
-        rotary.backward(dq, batch.positions());
+        rotary.backward(dq, queryPositions(batch, outputs));
         rotary.backward(dk, batch.positions());
         if (queryNorm != null && keyNorm != null && saved.queryNorm() != null && saved.keyNorm() != null) {
             dq = queryNorm.backward(pass, dq, saved.queryNorm());
             dk = keyNorm.backward(pass, dk, saved.keyNorm());
         }
-        query.backward(pass, dq, saved.input(), saved.queryAdaptation(), dx, false);
-        key.backward(pass, dk, saved.input(), saved.keyAdaptation(), dx, true);
+        key.backward(pass, dk, saved.input(), saved.keyAdaptation(), dx, false);
         value.backward(pass, dv, saved.input(), saved.valueAdaptation(), dx, true);
+        if (outputs == null || dx == null) {
+            query.backward(pass, dq, saved.asking(), saved.queryAdaptation(), dx, true);
+        } else {
+            Tensor dAsking = workspace.take(dq.rows(), dx.columns());
+            query.backward(pass, dq, saved.asking(), saved.queryAdaptation(), dAsking, false);
+            backend.scatterAddRows(dAsking, outputs, dx);
+        }
+    }
+
+    private static int[] queryPositions(Batch batch, int @Nullable [] outputs) {
+        return outputs == null
+                ? batch.positions()
+                : Arrays.stream(outputs).map(row -> batch.positions()[row]).toArray();
     }
 }

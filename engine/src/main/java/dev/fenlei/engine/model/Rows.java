@@ -2,7 +2,7 @@ package dev.fenlei.engine.model;
 
 import dev.fenlei.engine.tensor.Tensor;
 
-/// Some rows of a matrix, and their gradients.
+/// Some rows of a matrix.
 final class Rows {
 
     private Rows() {}
@@ -11,16 +11,6 @@ final class Rows {
     static Tensor gathered(Pass pass, Tensor x, int[] rows) {
         Tensor result = pass.workspace().take(rows.length, x.columns());
         pass.backend().gatherRows(x, rows, result);
-        return result;
-    }
-
-    /// The gradient of `x` from that of `x[rows]`: 0 in all other rows.
-    ///
-    /// @param count the number of rows of `x`
-    static Tensor scattered(Pass pass, Tensor gradient, int[] rows, int count) {
-        Tensor result = pass.workspace().take(count, gradient.columns());
-        pass.backend().fill(result, 0);
-        pass.backend().scatterAddRows(gradient, rows, result);
         return result;
     }
 }

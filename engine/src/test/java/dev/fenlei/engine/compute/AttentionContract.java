@@ -7,6 +7,7 @@ import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -22,8 +23,8 @@ public abstract class AttentionContract extends BackendFixture {
 
     private Pair[] attend(Pair q, Pair k, Pair v, @Nullable Pair prefixKeys, @Nullable Pair prefixValues,
             AttentionMask mask, int d) {
-        Pair out = output(mask.rows(), q.subject().columns());
-        Pair sums = output(mask.rows(), q.subject().columns() / d);
+        Pair out = output(mask.queryCount(), q.subject().columns());
+        Pair sums = output(mask.queryCount(), q.subject().columns() / d);
         subject.attention(q.subject(), k.subject(), v.subject(), prefixKeys == null ? null : prefixKeys.subject(),
                 prefixValues == null ? null : prefixValues.subject(), mask, d, out.subject(), sums.subject());
         reference.attention(q.reference(), k.reference(), v.reference(),
@@ -56,6 +57,18 @@ public abstract class AttentionContract extends BackendFixture {
         }
     }
 
+    /// A few rows that ask, as the label rows of the last layer: some sequences with none, one with more than a block.
+    @Test
+    void someQueriesForwardAndBackward() {
+        AttentionMask mask = AttentionMask.causal(0, 5, 70, 33, 1, 129);
+        int[] last = {4, 73, 74, 107, 237};
+        int[] many = IntStream.range(120, 230).filter(row -> row % 3 != 0).toArray();
+        for (int[] queries : new int[][] {last, many, {0}, {}}) {
+            check(mask.withQueries(queries), 20, 6, 2);
+            check(mask.within(17).withQueries(queries), 32, 2, 1);
+        }
+    }
+
     @Test
     void aWindowAsLongAsTheSequenceChangesNoBit() {
         AttentionMask mask = AttentionMask.causal(0, 70, 40);
@@ -68,17 +81,19 @@ public abstract class AttentionContract extends BackendFixture {
 
     private void check(AttentionMask mask, int d, int heads, int keyValueHeads) {
         int rows = mask.rows();
-        String what = " " + rows + " rows, head " + d + ", heads " + heads + "/" + keyValueHeads + ", window "
+        String what = " " + rows + " rows, " + mask.queryCount() + " queries, head " + d + ", heads " + heads + "/"
+                + keyValueHeads + ", window "
                 + mask.window();
-        Pair q = normal(rows, heads * d);
+        int queries = mask.queryCount();
+        Pair q = normal(queries, heads * d);
         Pair k = normal(rows, keyValueHeads * d);
         Pair v = normal(rows, keyValueHeads * d);
         Pair[] result = attend(q, k, v, mask, d);
         assertSame(result[0], TOLERANCE, "attention" + what);
         assertSame(result[1], TOLERANCE, "logSumExp" + what);
 
-        Pair dOut = normal(rows, heads * d);
-        Pair dq = output(rows, heads * d);
+        Pair dOut = normal(queries, heads * d);
+        Pair dq = output(queries, heads * d);
         Pair dk = output(rows, keyValueHeads * d);
         Pair dv = output(rows, keyValueHeads * d);
         subject.attentionBackward(dOut.subject(), q.subject(), k.subject(), v.subject(), result[0].subject(),
@@ -163,7 +178,7 @@ public abstract class AttentionContract extends BackendFixture {
             int above = node <= 0 ? -1 : random.nextInt(-1, node);
             parent[row] = node < 0 ? AttentionMask.LINEAR : above < 0 ? AttentionMask.ROOT : first + linear + above;
         }
-        AttentionMask mask = new AttentionMask(prefix, start, end, parent, window);
+        AttentionMask mask = new AttentionMask(prefix, start, end, parent).within(window);
         Pair q = normal(2 * length, 4 * d);
         Pair k = normal(2 * length, 2 * d);
         Pair v = normal(2 * length, 2 * d);

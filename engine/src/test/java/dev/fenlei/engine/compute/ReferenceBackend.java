@@ -6,6 +6,7 @@ import dev.fenlei.engine.tensor.Workspace;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.function.DoubleBinaryOperator;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// Every operation by its definition, in float64, one element after the other. Results are rounded once, when stored.
@@ -118,13 +119,26 @@ public final class ReferenceBackend implements Backend {
             Tensor out,
             Tensor logSumExp) {
         double[][] none = ReferenceMath.zeros(0, 0);
-        double[][] result = ReferenceMath.zeros(out.rows(), out.columns());
-        double[][] sums = ReferenceMath.zeros(logSumExp.rows(), logSumExp.columns());
+        double[][] result = ReferenceMath.zeros(mask.rows(), out.columns());
+        double[][] sums = ReferenceMath.zeros(mask.rows(), logSumExp.columns());
         ReferenceMath.attention(
-                values(q), values(k), values(v), prefixKeys == null ? none : values(prefixKeys),
+                spread(values(q), mask), values(k), values(v), prefixKeys == null ? none : values(prefixKeys),
                 prefixValues == null ? none : values(prefixValues), mask, headDim, result, sums);
-        store(result, out);
-        store(sums, logSumExp);
+        store(queries(result, mask), out);
+        store(queries(sums, mask), logSumExp);
+    }
+
+    /// Queries at their rows; other rows ask with zeros, which nobody looks at.
+    private static double[][] spread(double[][] queries, AttentionMask mask) {
+        double[][] all = ReferenceMath.zeros(mask.rows(), queries.length == 0 ? 0 : queries[0].length);
+        for (int i = 0; i < queries.length; i++) {
+            all[mask.queryRow(i)] = queries[i];
+        }
+        return all;
+    }
+
+    private static double[][] queries(double[][] all, AttentionMask mask) {
+        return IntStream.range(0, mask.queryCount()).mapToObj(i -> all[mask.queryRow(i)]).toArray(double[][]::new);
     }
 
     @Override
@@ -140,11 +154,13 @@ public final class ReferenceBackend implements Backend {
             Tensor dq,
             Tensor dk,
             Tensor dv) {
-        double[][] dqs = ReferenceMath.zeros(q.rows(), q.columns());
+        double[][] dqs = ReferenceMath.zeros(mask.rows(), q.columns());
         double[][] dks = ReferenceMath.zeros(k.rows(), k.columns());
         double[][] dvs = ReferenceMath.zeros(v.rows(), v.columns());
-        ReferenceMath.attentionBackward(values(dOut), values(q), values(k), values(v), mask, headDim, dqs, dks, dvs);
-        store(dqs, dq);
+        ReferenceMath.attentionBackward(
+                spread(values(dOut), mask), spread(values(q), mask), values(k), values(v), mask, headDim, dqs, dks,
+                dvs);
+        store(queries(dqs, mask), dq);
         store(dks, dk);
         store(dvs, dv);
     }

@@ -1,6 +1,7 @@
 package dev.fenlei.engine.compute.cpu;
 
 import dev.fenlei.engine.compute.AttentionMask;
+import java.util.Arrays;
 
 /// How the rows of a packed batch are cut for attention: sequences, whose keys are packed together, and blocks of queries.
 ///
@@ -8,49 +9,54 @@ import dev.fenlei.engine.compute.AttentionMask;
 ///
 /// @param firstRow for each sequence its first row, and the number of rows at the end
 /// @param firstSlot for each sequence the slot of its first key, and the number of slots at the end
-/// @param blockRow for each block its first row
+/// @param blockQuery for each block its first query, and the number of queries at the end
 /// @param blockSequence for each block its sequence
-record AttentionLayout(AttentionMask mask, int[] firstRow, int[] firstSlot, int[] blockRow, int[] blockSequence) {
+record AttentionLayout(AttentionMask mask, int[] firstRow, int[] firstSlot, int[] blockQuery, int[] blockSequence) {
 
-    /// Rows of a block of queries.
+    /// The most queries of a block.
     static final int BLOCK = 32;
 
     static AttentionLayout of(AttentionMask mask) {
         int rows = mask.rows();
         int sequences = 0;
-        int blocks = 0;
-        for (int row = 0, first = 0; row < rows; row++) {
+        for (int row = 0; row < rows; row++) {
             if (startsSequence(mask, row)) {
                 Checks.that(mask.sequenceStart()[row] == row, "row %d is not contiguous with its sequence", row);
-                first = row;
                 sequences++;
-            }
-            if ((row - first) % BLOCK == 0) {
-                blocks++;
             }
         }
         int[] firstRow = new int[sequences + 1];
         int[] firstSlot = new int[sequences + 1];
-        int[] blockRow = new int[blocks];
-        int[] blockSequence = new int[blocks];
         int slot = Lanes.ceil(mask.prefixLength());
-        for (int row = 0, sequence = -1, block = 0; row < rows; row++) {
+        for (int row = 0, sequence = 0; row < rows; row++) {
             if (startsSequence(mask, row)) {
-                if (sequence >= 0) {
-                    slot = Math.addExact(slot, Lanes.ceil(row - firstRow[sequence]));
+                if (sequence > 0) {
+                    slot = Math.addExact(slot, Lanes.ceil(row - firstRow[sequence - 1]));
                 }
-                sequence++;
                 firstRow[sequence] = row;
-                firstSlot[sequence] = slot;
-            }
-            if ((row - firstRow[sequence]) % BLOCK == 0) {
-                blockRow[block] = row;
-                blockSequence[block++] = sequence;
+                firstSlot[sequence++] = slot;
             }
         }
         firstRow[sequences] = rows;
         firstSlot[sequences] = sequences == 0 ? slot : slot + Lanes.ceil(rows - firstRow[sequences - 1]);
-        return new AttentionLayout(mask, firstRow, firstSlot, blockRow, blockSequence);
+
+        int queries = mask.queryCount();
+        int[] blockQuery = new int[queries + 1];
+        int[] blockSequence = new int[queries];
+        int blocks = 0;
+        for (int query = 0, sequence = -1; query < queries; query++) {
+            boolean another = sequence < 0 || mask.queryRow(query) >= firstRow[sequence + 1];
+            while (sequence < 0 || mask.queryRow(query) >= firstRow[sequence + 1]) {
+                sequence++;
+            }
+            if (another || query - blockQuery[blocks - 1] == BLOCK) {
+                blockQuery[blocks] = query;
+                blockSequence[blocks++] = sequence;
+            }
+        }
+        blockQuery[blocks] = queries;
+        return new AttentionLayout(
+                mask, firstRow, firstSlot, Arrays.copyOf(blockQuery, blocks + 1), Arrays.copyOf(blockSequence, blocks));
     }
 
     int sequences() {
@@ -58,16 +64,11 @@ record AttentionLayout(AttentionMask mask, int[] firstRow, int[] firstSlot, int[
     }
 
     int blocks() {
-        return blockRow.length;
+        return blockSequence.length;
     }
 
     int slots() {
         return firstSlot[sequences()];
-    }
-
-    /// The end (exclusive) of a block's rows.
-    int blockEnd(int block) {
-        return Math.min(blockRow[block] + BLOCK, firstRow[blockSequence[block] + 1]);
     }
 
     private static boolean startsSequence(AttentionMask mask, int row) {

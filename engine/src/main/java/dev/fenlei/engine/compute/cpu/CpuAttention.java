@@ -86,13 +86,14 @@ final class CpuAttention {
             AttentionMask mask = layout.mask();
             int sequence = layout.blockSequence()[block];
             int first = layout.firstRow()[sequence];
-            int from = layout.blockRow()[block];
-            int rows = layout.blockEnd(block) - from;
+            int from = layout.blockQuery()[block];
+            int rows = layout.blockQuery()[block + 1] - from;
             int prefixSkipped = mask.prefixLength();
             int ownSkipped = Integer.MAX_VALUE;
             int ownEnd = 0;
             int depth = 0;
-            for (int row = from; row < from + rows; row++) {
+            for (int i = 0; i < rows; i++) {
+                int row = mask.queryRow(from + i);
                 prefixSkipped = Math.min(prefixSkipped, mask.prefixStart(row));
                 ownSkipped = Math.min(ownSkipped, mask.linearStart(row) - first);
                 ownEnd = Math.max(ownEnd, mask.linearEnd()[row] - first);
@@ -131,7 +132,7 @@ final class CpuAttention {
                     rows, d, (treeStart - ownStart) / Lanes.COUNT, false);
             float[] sums = scratch.floats(Slot.SPAN, rows);
             for (int i = 0; i < rows; i++) {
-                int row = from + i;
+                int row = mask.queryRow(from + i);
                 int base = i * stride;
                 int prefixFrom = base + mask.prefixStart(row) - prefixSkipped;
                 int prefixSeen = mask.prefixLength() - mask.prefixStart(row);
@@ -149,7 +150,7 @@ final class CpuAttention {
                 Arrays.fill(scores, base + ownStart, ownFrom, 0);
                 Arrays.fill(scores, ownFrom + ownSeen, base + ownStart + own, 0);
                 sums[i] = sum;
-                logSumExp.set(row, head, (float) (max + Math.log(sum)));
+                logSumExp.set(from + i, head, (float) (max + Math.log(sum)));
             }
 
             View outputView = new View(outputs, 0, width, Lanes.COUNT);
@@ -162,7 +163,8 @@ final class CpuAttention {
                     new View(values, ownSlot * width, width, Lanes.COUNT),
                     outputView, rows, own, width / Lanes.COUNT, true);
             for (int i = 0; i < rows; i++) {
-                addTreeValues(from + i, mask.treeRows(from + i), scores, i * stride + treeStart, outputs, i * width);
+                int row = mask.queryRow(from + i);
+                addTreeValues(row, mask.treeRows(row), scores, i * stride + treeStart, outputs, i * width);
                 write(outputs, i * width, 1 / sums[i], from + i);
             }
         }
@@ -191,8 +193,8 @@ final class CpuAttention {
             }
         }
 
-        private void write(float[] outputs, int from, float factor, int row) {
-            Buffers.store(outputs, from, factor, out.memory(), Spans.bytes(out, row, (long) head * d), d);
+        private void write(float[] outputs, int from, float factor, int query) {
+            Buffers.store(outputs, from, factor, out.memory(), Spans.bytes(out, query, (long) head * d), d);
         }
 
         private static float max(float[] values, int from, int length) {

@@ -34,19 +34,15 @@ final class CpuAttentionBackward {
         AttentionLayout layout = AttentionLayout.of(mask);
         int keyValueHeads = k.columns() / headDim;
         pool.parallel(layout.sequences() * keyValueHeads, task -> {
-            int sequence = task / keyValueHeads;
-            int first = layout.firstRow()[sequence];
-            int length = layout.firstRow()[sequence + 1] - first;
-            new Head(first, length, mask, task % keyValueHeads, headDim, dOut, q, k, v, out, logSumExp, dq, dk, dv)
-                    .run();
+            new Head(layout, task / keyValueHeads, task % keyValueHeads, headDim, dOut, q, k, v, out, logSumExp, dq,
+                    dk, dv).run();
         });
     }
 
-    /// One key-value head of the sequence of `length` rows from row `first`.
+    /// One key-value head of a sequence.
     private record Head(
-            int first,
-            int length,
-            AttentionMask mask,
+            AttentionLayout layout,
+            int sequence,
             int keyValueHead,
             int d,
             Tensor dOut,
@@ -59,11 +55,16 @@ final class CpuAttentionBackward {
             Tensor dk,
             Tensor dv) {
 
+        private int first() {
+            return layout.firstRow()[sequence];
+        }
+
         void run() {
             int width = Lanes.ceil(d);
-            int slots = Lanes.ceil(length);
+            int first = first();
+            int end = layout.firstRow()[sequence + 1];
+            int slots = Lanes.ceil(end - first);
             int column = keyValueHead * d;
-            int end = first + length;
             Scratch scratch = Scratch.current();
             float[] keyPanels = scratch.floats(Slot.KEY_PANELS, Math.multiplyExact(slots, d));
             float[] valuePanels = scratch.floats(Slot.VALUE_PANELS, slots * d);
@@ -78,9 +79,11 @@ final class CpuAttentionBackward {
 
             int group = q.columns() / k.columns();
             for (int head = keyValueHead * group; head < (keyValueHead + 1) * group; head++) {
-                for (int from = first; from < end; from += AttentionLayout.BLOCK) {
-                    block(head, from, Math.min(end, from + AttentionLayout.BLOCK), width, scratch,
-                            keyPanels, valuePanels, keys, keyGradients, valueGradients);
+                for (int block = 0; block < layout.blocks(); block++) {
+                    if (layout.blockSequence()[block] == sequence) {
+                        block(head, layout.blockQuery()[block], layout.blockQuery()[block + 1], width, scratch,
+                                keyPanels, valuePanels, keys, keyGradients, valueGradients);
+                    }
                 }
             }
             write(keyGradients, width, 1, dk, column, first, end);
@@ -90,10 +93,12 @@ final class CpuAttentionBackward {
         private void block(
                 int head, int from, int to, int width, Scratch scratch,
                 float[] keyPanels, float[] valuePanels, float[] keys, float[] keyGradients, float[] valueGradients) {
+            AttentionMask mask = layout.mask();
             int rows = to - from;
             // The keys that some row of the block sees, from the beginning of a panel.
-            int skipped = Lanes.floor(mask.linearStart(from) - first);
-            int seen = to - first - skipped;
+            int skipped = Lanes.floor(mask.linearStart(mask.queryRow(from)) - first());
+            int offset = first() + skipped;
+            int seen = mask.queryRow(to - 1) + 1 - offset;
             int stride = Lanes.ceil(seen);
             int panels = width / Lanes.COUNT;
             int room = Tile.ceilRows(rows);
@@ -114,12 +119,13 @@ final class CpuAttentionBackward {
             Tile.multiply(
                     new View(gradients, 0, width, 1), new View(valuePanels, skipped * d, Lanes.COUNT, d * Lanes.COUNT),
                     panelOfGradients, rows, d, stride / Lanes.COUNT, false);
-            for (int row = from; row < to; row++) {
-                int base = (row - from) * stride;
-                int begin = base + mask.linearStart(row) - first - skipped;
-                int end = base + row + 1 - first - skipped;
-                float inner = inner(row, column);
-                Exponential.apply(scores, begin, end - begin, logSumExp.get(row, head), scratch.lanes());
+            for (int query = from; query < to; query++) {
+                int row = mask.queryRow(query);
+                int base = (query - from) * stride;
+                int begin = base + mask.linearStart(row) - offset;
+                int end = base + row + 1 - offset;
+                float inner = inner(query, column);
+                Exponential.apply(scores, begin, end - begin, logSumExp.get(query, head), scratch.lanes());
                 for (int i = begin; i < end; i++) {
                     scoreGradients[i] = scores[i] * (scoreGradients[i] - inner);
                 }
@@ -142,12 +148,12 @@ final class CpuAttentionBackward {
             write(queries, width, scale, dq, column, from, to);
         }
 
-        /// `Σ dOut∘out` of one head of a row.
-        private float inner(int row, int column) {
+        /// `Σ dOut∘out` of one head of a query.
+        private float inner(int query, int column) {
             MemorySegment left = dOut.memory();
             MemorySegment right = out.memory();
-            long li = Spans.bytes(dOut, row, column);
-            long ri = Spans.bytes(out, row, column);
+            long li = Spans.bytes(dOut, query, column);
+            long ri = Spans.bytes(out, query, column);
             double sum = 0;
             for (int i = 0; i < d; i++) {
                 sum += (double) left.get(Lanes.FLOAT, li + 4L * i) * right.get(Lanes.FLOAT, ri + 4L * i);

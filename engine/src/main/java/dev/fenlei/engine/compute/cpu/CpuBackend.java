@@ -290,7 +290,7 @@ public final class CpuBackend implements Backend {
 
     private static void checkAttention(
             Tensor q, Tensor k, Tensor v, Tensor out, Tensor logSumExp, AttentionMask mask, int headDim) {
-        Checks.f32(q, "q", mask.rows(), q.columns());
+        Checks.f32(q, "q", mask.queryCount(), q.columns());
         Checks.f32(k, "k", mask.rows(), k.columns());
         Checks.like(v, "v", k);
         Checks.like(out, "out", q);
@@ -299,7 +299,7 @@ public final class CpuBackend implements Backend {
         Checks.that(
                 k.columns() > 0 && q.columns() % k.columns() == 0,
                 "%d query heads cannot share %d key-value heads", q.columns() / headDim, k.columns() / headDim);
-        Checks.f32(logSumExp, "logSumExp", mask.rows(), q.columns() / headDim);
+        Checks.f32(logSumExp, "logSumExp", mask.queryCount(), q.columns() / headDim);
     }
 
     private static void checkHeads(Tensor x, String name, int headDim) {
