@@ -65,6 +65,11 @@ final class JsonFiles {
         return String.join("\n", readLines(file));
     }
 
+    static byte[] readBytes(Path file) throws IOException {
+        checkSize(file);
+        return Files.readAllBytes(file);
+    }
+
     private static void checkSize(Path file) throws IOException {
         try {
             if (Files.size(file) > MAX_FILE_BYTES) {
