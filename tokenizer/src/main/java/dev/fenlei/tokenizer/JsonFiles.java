@@ -39,6 +39,10 @@ final class JsonFiles {
         return MAPPER.writeValueAsString(text);
     }
 
+    static JsonNode parse(String json) {
+        return MAPPER.readTree(json);
+    }
+
     static JsonNode readObject(Path file) throws IOException {
         checkSize(file);
         try {

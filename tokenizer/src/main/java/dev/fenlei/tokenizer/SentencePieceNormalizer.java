@@ -43,11 +43,11 @@ final class SentencePieceNormalizer {
         boolean begun = false;
         int bytesDone = 0;
         for (int at = 0; at < text.length();) {
-            int place0 = at;
+            int from = at;
             UserSymbol symbol = userSymbols.at(
                     text,
                     at,
-                    s -> !s.isMarkup() || trusted.contains(place0, place0 + s.text().length()));
+                    s -> !s.isMarkup() || trusted.contains(from, from + s.text().length()));
             int end;
             String piece;
             if (symbol != null) {
@@ -75,9 +75,11 @@ final class SentencePieceNormalizer {
             }
             if (kept < piece.length()) {
                 int start = out.length();
-                String escaped = piece.substring(kept);
-                out.append(spec.escapesSpaces() ? escaped.replace(" ", space) : escaped);
-                if (symbol != null && kept == 0) {
+                String rest = piece.substring(kept);
+                String escaped = spec.escapesSpaces() ? rest.replace(" ", space) : rest;
+                out.append(escaped);
+                // It is looked for again in the normalized text, where one with spaces is no longer found.
+                if (symbol != null && escaped.equals(symbol.text())) {
                     result.found().add(new Found(start, out.length(), symbol.id()));
                 }
                 afterSpace = piece.endsWith(" ");
