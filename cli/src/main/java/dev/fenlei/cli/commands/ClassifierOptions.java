@@ -71,7 +71,7 @@ final class ClassifierOptions {
             Tokenizer tokenizer = Tokenizer.load(model);
             return new Opened(
                     backend, decoder, new Classifier(decoder, tokenizer, new ClassificationPrompt(
-                    tokenizer, ChatTemplate.detect(model, tokenizer), length)));
+                            tokenizer, ChatTemplate.detect(model, tokenizer), length)));
         } catch (IOException | RuntimeException e) {
             if (decoder != null) {
                 decoder.close();
