@@ -3,7 +3,6 @@
 module dev.fenlei.tokenizer {
     requires static transitive org.jspecify;
     requires tools.jackson.databind;
-    requires jtokkit;
 
     exports dev.fenlei.tokenizer;
 }

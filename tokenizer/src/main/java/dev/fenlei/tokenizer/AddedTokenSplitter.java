@@ -1,48 +1,47 @@
 package dev.fenlei.tokenizer;
 
-import java.util.ArrayList;
-import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
-import org.jspecify.annotations.Nullable;
 
-/// Finds added tokens in a text: at every place the longest that matches, from left to right.
+/// Finds added tokens in the trusted parts of a text: at every place the longest that matches, from left to right.
 ///
 /// Source: `AddedVocabulary::find_matches` in huggingface/tokenizers.
 final class AddedTokenSplitter {
 
-    private static final Pattern WORD = Pattern.compile("\\w", Pattern.UNICODE_CHARACTER_CLASS);
+    private static final Pattern WORD = Pattern.compile("[\\p{L}\\p{M}\\p{Nd}\\p{Pc}]");
 
     /// Receives the pieces of a text in order.
     interface Sink {
-        void plain(String text);
+        void plain(int start, int end);
 
         void token(int id);
     }
 
     private record Entry(String content, AddedToken token) {}
 
-    /// By first character, longest first.
-    private final Map<Character, List<Entry>> entries = new HashMap<>();
+    private final LongestMatch<Entry> tokens;
 
     /// @param form how a token's content is to be transformed before it is looked for
     AddedTokenSplitter(List<AddedToken> tokens, UnaryOperator<String> form) {
-        for (AddedToken token : tokens) {
-            String content = form.apply(token.content());
-            entries.computeIfAbsent(content.charAt(0), first -> new ArrayList<>()).add(new Entry(content, token));
-        }
-        Comparator<Entry> longestFirst = Comparator.comparing(entry -> -entry.content().length());
-        entries.values().forEach(list -> list.sort(longestFirst));
+        List<Entry> entries = tokens.stream()
+                .map(token -> new Entry(form.apply(token.content()), token))
+                .filter(entry -> !entry.content().isEmpty())
+                .toList();
+        this.tokens = new LongestMatch<>(entries, Entry::content);
     }
 
-    void split(String text, Sink sink) {
+    boolean isEmpty() {
+        return tokens.isEmpty();
+    }
+
+    void split(String text, Trusted trusted, Sink sink) {
         int done = 0;
-        int at = 0;
+        int at = tokens.isEmpty() || trusted.isEmpty() ? text.length() : 0;
         while (at < text.length()) {
-            Entry match = matchAt(text, at);
+            int place = at;
+            Entry match = tokens.at(
+                    text, at, entry -> trusted.contains(place, place + entry.content().length()));
             if (match == null) {
                 at++;
                 continue;
@@ -55,34 +54,25 @@ final class AddedTokenSplitter {
                 continue;
             }
             if (token.stripLeft()) {
-                while (start > done && isWhitespace(text.charAt(start - 1))) {
+                while (start > done && WhiteSpace.is(text.charAt(start - 1))) {
                     start--;
                 }
             }
             if (token.stripRight()) {
-                while (end < text.length() && isWhitespace(text.charAt(end))) {
+                while (end < text.length() && WhiteSpace.is(text.charAt(end))) {
                     end++;
                 }
                 at = end;
             }
             if (start > done) {
-                sink.plain(text.substring(done, start));
+                sink.plain(done, start);
             }
             sink.token(token.id());
             done = end;
         }
         if (done < text.length()) {
-            sink.plain(text.substring(done));
+            sink.plain(done, text.length());
         }
-    }
-
-    private @Nullable Entry matchAt(String text, int at) {
-        for (Entry entry : entries.getOrDefault(text.charAt(at), List.of())) {
-            if (text.startsWith(entry.content(), at)) {
-                return entry;
-            }
-        }
-        return null;
     }
 
     private static boolean isWordBefore(String text, int index) {
@@ -95,10 +85,5 @@ final class AddedTokenSplitter {
 
     private static boolean isWord(int codePoint) {
         return WORD.matcher(Character.toString(codePoint)).matches();
-    }
-
-    /// The Unicode property White_Space; all its characters are in the basic plane.
-    private static boolean isWhitespace(char c) {
-        return Character.isSpaceChar(c) || (c >= '\t' && c <= '\r') || c == '\u0085';
     }
 }

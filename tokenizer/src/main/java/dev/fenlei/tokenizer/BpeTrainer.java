@@ -69,7 +69,7 @@ public final class BpeTrainer {
     private final Map<Long, Pair> pairs = new HashMap<>();
     private final PriorityQueue<Candidate> queue = new PriorityQueue<>(MOST_FREQUENT_FIRST);
     private final List<String> tokens = new ArrayList<>();
-    private final List<Vocabulary.Merge> merges = new ArrayList<>();
+    private final List<Merge> merges = new ArrayList<>();
 
     private BpeTrainer(WordCounts words) {
         int[] idOfByte = new int[256];
@@ -125,7 +125,7 @@ public final class BpeTrainer {
             throw new IllegalArgumentException("the vocabulary size must be from " + smallest + " to " + MAX_VOCABULARY
                     + ", but is " + vocabularySize);
         }
-        WordCounts words = new WordCounts(Vocabulary.QWEN2_PATTERN, maxDistinctBytes);
+        WordCounts words = new WordCounts(TokenizerReader.QWEN_PATTERN, maxDistinctBytes);
         words.addAll(texts);
         BpeTrainer trainer = new BpeTrainer(words);
         trainer.mergeUpTo(vocabularySize - CONTROL_TOKENS.size());
@@ -141,7 +141,7 @@ public final class BpeTrainer {
             pairs.remove(key(pair.left, pair.right));
             String left = tokens.get(pair.left);
             String right = tokens.get(pair.right);
-            merges.add(new Vocabulary.Merge(left, right));
+            merges.add(new Merge(left, right));
             int merged = tokens.size();
             tokens.add(left + right);
             merge(pair, merged);

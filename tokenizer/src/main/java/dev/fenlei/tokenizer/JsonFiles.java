@@ -39,6 +39,10 @@ final class JsonFiles {
         return MAPPER.writeValueAsString(text);
     }
 
+    static JsonNode parse(String json) {
+        return MAPPER.readTree(json);
+    }
+
     static JsonNode readObject(Path file) throws IOException {
         checkSize(file);
         try {
@@ -63,6 +67,11 @@ final class JsonFiles {
 
     static String readText(Path file) throws IOException {
         return String.join("\n", readLines(file));
+    }
+
+    static byte[] readBytes(Path file) throws IOException {
+        checkSize(file);
+        return Files.readAllBytes(file);
     }
 
     private static void checkSize(Path file) throws IOException {

@@ -1,30 +1,27 @@
 package dev.fenlei.tokenizer;
 
-import dev.fenlei.tokenizer.Vocabulary.Merge;
-import dev.fenlei.tokenizer.Vocabulary.MergeException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 
-/// Reads the files of a tokenizer: `tokenizer.json`, or `vocab.json` with `merges.txt`.
-///
-/// Whatever a file asks for and this module does not do is refused by name: a tokenizer that is almost right is worse
-/// than none.
+/// Reads the files of a tokenizer, whichever of the known forms a directory has.
 final class TokenizerReader {
 
-    private static final int MAX_TOKENS = 1 << 22;
-    private static final int MAX_ADDED_TOKENS = 1 << 16;
+    /// How Qwen cuts a text, from the first version to the third: contractions, letter runs with one leading mark, single
+    /// digits, punctuation runs, white space.
+    static final String QWEN_PATTERN = "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}"
+            + "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 
     private TokenizerReader() {}
 
-    static Vocabulary read(Path directory) throws IOException {
+    static Components read(Path directory) throws IOException {
         Path tokenizerFile = directory.resolve("tokenizer.json");
         if (Files.exists(tokenizerFile)) {
             return readTokenizerFile(tokenizerFile);
@@ -32,99 +29,135 @@ final class TokenizerReader {
         if (Files.exists(directory.resolve("vocab.json")) && Files.exists(directory.resolve("merges.txt"))) {
             return readVocabularyAndMerges(directory);
         }
-        throw new TokenizerException(
-                directory, "holds no tokenizer: expected tokenizer.json, or vocab.json and merges.txt");
+        Path ranks = directory.resolve("qwen.tiktoken");
+        if (Files.exists(ranks)) {
+            return TiktokenFile.read(ranks);
+        }
+        Path pieces = directory.resolve("tokenizer.model");
+        if (Files.exists(pieces)) {
+            return sentencePiece(SentencePieceFile.read(pieces));
+        }
+        throw new TokenizerException(directory, "holds no tokenizer: expected tokenizer.json, or vocab.json and"
+                + " merges.txt, or qwen.tiktoken, or tokenizer.model (SentencePiece)");
     }
 
-    private static Vocabulary readTokenizerFile(Path file) throws IOException {
+    private static Components readTokenizerFile(Path file) throws IOException {
         JsonNode root = JsonFiles.readObject(file);
         JsonNode model = root.path("model");
-        require(file, "model.type", model.path("type"), "BPE");
-        requireAbsent(file, "model.dropout", model.path("dropout"));
-        requireAbsent(file, "model.continuing_subword_prefix", model.path("continuing_subword_prefix"));
-        requireAbsent(file, "model.end_of_word_suffix", model.path("end_of_word_suffix"));
-        requireAbsent(file, "model.byte_fallback", model.path("byte_fallback"));
-        require(file, "decoder.type", root.path("decoder").path("type"), "ByteLevel");
-        String pattern = readPattern(file, root.path("pre_tokenizer"));
-        boolean composed = readNormalizer(file, root.path("normalizer"));
+        Fields.require(file, "model.type", model.path("type"), "BPE");
+        Fields.requireAbsent(file, "model.dropout", model.path("dropout"));
+        Fields.requireAbsent(file, "model.continuing_subword_prefix", model.path("continuing_subword_prefix"));
+        Fields.requireAbsent(file, "model.end_of_word_suffix", model.path("end_of_word_suffix"));
+        ComponentReader reader = new ComponentReader(file);
+        TextNormalizer normalizer = reader.normalizer("normalizer", root.path("normalizer"));
+        PreTokenizer preTokenizer = reader.preTokenizer("pre_tokenizer", root.path("pre_tokenizer"));
+        boolean byteLevel = reader.byteLevel();
 
-        Map<String, Integer> idOfToken = readVocabulary(file, "model.vocab", model.path("vocab"));
+        Map<String, Integer> idOfToken = VocabularyReader.readIds(file, "model.vocab", model.path("vocab"));
         List<AddedToken> addedTokens = new ArrayList<>();
         for (JsonNode node : root.path("added_tokens")) {
-            addedTokens.add(readAddedToken(file, "added_tokens", node, node.path("id").asInt(-1)));
+            addedTokens.add(VocabularyReader.readAddedToken(
+                    file, "added_tokens", node, node.path("id").asInt(-1)));
         }
-        return build(file, idOfToken, readMerges(file, model.path("merges")), addedTokens, pattern, composed);
+        Map<String, Integer> plain = VocabularyReader.checkAddedTokens(file, idOfToken, addedTokens);
+        List<Merge> merges = VocabularyReader.readMerges(file, model.path("merges"));
+        BpeModel bpe = new BpeModel(
+                plain,
+                VocabularyReader.pairs(file, idOfToken, plain, merges),
+                byteLevel,
+                new BpeModel.Options(
+                        model.path("byte_fallback").asBoolean(false),
+                        unknown(file, model.path("unk_token"), idOfToken),
+                        model.path("fuse_unk").asBoolean(false),
+                        model.path("ignore_merges").asBoolean(false)));
+        Map<String, Integer> all = withAdded(idOfToken, addedTokens);
+        TextEncoder encoder = new BpeTextEncoder(
+                normalizer, addedTokens.stream().filter(AddedToken::normalized).toList(), preTokenizer, bpe);
+        if (byteLevel) {
+            Fields.require(file, "decoder.type", root.path("decoder").path("type"), "ByteLevel");
+            return byteLevel(all, addedTokens, encoder);
+        }
+        StepDecoder.Steps steps = DecoderReader.read(file, root.path("decoder"));
+        @Nullable
+        String[] tokenOfId = new String[size(all)];
+        all.forEach((token, id) -> tokenOfId[id] = token);
+        return new Components(all, addedTokens, false, encoder, () -> new StepDecoder(tokenOfId, steps));
     }
 
-    private static boolean readNormalizer(Path file, JsonNode normalizer) throws IOException {
-        if (normalizer.isMissingNode() || normalizer.isNull()) {
-            return false;
+    private static @Nullable Integer unknown(Path file, JsonNode token, Map<String, Integer> idOfToken)
+            throws IOException {
+        if (Fields.isNothing(token)) {
+            return null;
         }
-        require(file, "normalizer.type", normalizer.path("type"), "NFC");
-        return true;
+        Integer id = idOfToken.get(token.asString(""));
+        if (id == null) {
+            throw new TokenizerException(
+                    file,
+                    "model.unk_token is " + Fields.abbreviate(token.toString()) + ", which is not in model.vocab");
+        }
+        return id;
     }
 
-    private static String readPattern(Path file, JsonNode preTokenizer) throws IOException {
-        require(file, "pre_tokenizer.type", preTokenizer.path("type"), "Sequence");
-        JsonNode steps = preTokenizer.path("pretokenizers");
-        if (steps.size() != 2) {
-            throw new TokenizerException(file, "pre_tokenizer.pretokenizers has " + steps.size()
-                    + " entries; supported is one Split followed by one ByteLevel");
-        }
-        JsonNode split = steps.path(0);
-        require(file, "pre_tokenizer.pretokenizers[0].type", split.path("type"), "Split");
-        require(file, "pre_tokenizer.pretokenizers[0].behavior", split.path("behavior"), "Isolated");
-        requireAbsent(file, "pre_tokenizer.pretokenizers[0].invert", split.path("invert"));
-        JsonNode bytes = steps.path(1);
-        require(file, "pre_tokenizer.pretokenizers[1].type", bytes.path("type"), "ByteLevel");
-        requireAbsent(file, "pre_tokenizer.pretokenizers[1].add_prefix_space", bytes.path("add_prefix_space"));
-        requireAbsent(file, "pre_tokenizer.pretokenizers[1].use_regex", bytes.path("use_regex"));
-        // Two regular-expression dialects agree on known patterns only, so others are not tried.
-        String pattern = split.path("pattern").path("Regex").asString("");
-        if (!pattern.equals(Vocabulary.QWEN2_PATTERN) && !pattern.equals(Vocabulary.LLAMA3_PATTERN)) {
-            throw new TokenizerException(file, "pre_tokenizer.pretokenizers[0].pattern.Regex is \""
-                    + abbreviate(pattern) + "\"; supported are the patterns of Qwen2 (1.5 to 3) and Llama 3");
-        }
-        return pattern;
+    private static Components byteLevel(
+            Map<String, Integer> idOfToken, List<AddedToken> addedTokens, TextEncoder encoder) {
+        byte[] @Nullable [] bytesOfId = new byte[size(idOfToken)][];
+        idOfToken.forEach((token, id) -> {
+            byte[] bytes = ByteAlphabet.toBytes(token);
+            bytesOfId[id] = bytes != null ? bytes : token.getBytes(StandardCharsets.UTF_8);
+        });
+        return new Components(idOfToken, addedTokens, false, encoder, () -> new ByteLevelDecoder(bytesOfId));
     }
 
-    private static List<Merge> readMerges(Path file, JsonNode merges) throws IOException {
-        if (!merges.isArray() || merges.size() > MAX_TOKENS) {
-            throw new TokenizerException(file, "model.merges must be an array of at most " + MAX_TOKENS + " merges");
-        }
-        List<Merge> result = new ArrayList<>(merges.size());
-        for (JsonNode merge : merges) {
-            String where = "model.merges[" + result.size() + "]";
-            if (merge.isString()) {
-                result.add(parseMerge(file, where, merge.asString()));
-            } else if (merge.size() == 2 && merge.path(0).isString() && merge.path(1).isString()) {
-                result.add(new Merge(merge.path(0).asString(), merge.path(1).asString()));
-            } else {
-                throw new TokenizerException(file, where + " must be \"left right\" or [\"left\", \"right\"]");
+    /// The parts that all versions of Qwen have in common.
+    static Components qwen(Map<String, Integer> idOfToken, List<AddedToken> addedTokens, BpeModel model) {
+        PreTokenizer preTokenizer = PreTokenizer.split(Oniguruma.compile(QWEN_PATTERN), PreTokenizer.Behavior.Isolated,
+                false);
+        TextEncoder encoder = new BpeTextEncoder(
+                (text, place) -> TextForm.compose(text),
+                addedTokens.stream().filter(AddedToken::normalized).toList(),
+                preTokenizer,
+                model);
+        return byteLevel(withAdded(idOfToken, addedTokens), addedTokens, encoder);
+    }
+
+    private static Components sentencePiece(SentencePieceVocabulary vocabulary) {
+        Map<String, Integer> idOfToken = HashMap.newHashMap(vocabulary.pieces().size());
+        List<AddedToken> control = new ArrayList<>();
+        for (int id = 0; id < vocabulary.pieces().size(); id++) {
+            SentencePieceVocabulary.Piece piece = vocabulary.pieces().get(id);
+            idOfToken.put(piece.text(), id);
+            if (piece.type() == SentencePieceVocabulary.Type.CONTROL) {
+                control.add(new AddedToken(id, piece.text(), true, false, false, false, false));
             }
         }
-        return result;
+        return new Components(
+                idOfToken,
+                control,
+                true,
+                new SentencePieceEncoder(vocabulary),
+                () -> new SentencePieceDecoder(vocabulary));
     }
 
-    private static Merge parseMerge(Path file, String where, String line) throws IOException {
-        int space = line.indexOf(' ');
-        if (space <= 0 || space == line.length() - 1 || line.indexOf(' ', space + 1) >= 0) {
-            throw new TokenizerException(file, where + " must be two tokens with one space between them, but is \""
-                    + abbreviate(line) + "\"");
-        }
-        return new Merge(line.substring(0, space), line.substring(space + 1));
+    private static Map<String, Integer> withAdded(Map<String, Integer> idOfToken, List<AddedToken> addedTokens) {
+        Map<String, Integer> all = new HashMap<>(idOfToken);
+        addedTokens.forEach(token -> all.put(token.content(), token.id()));
+        return all;
     }
 
-    private static Vocabulary readVocabularyAndMerges(Path directory) throws IOException {
+    private static int size(Map<String, Integer> idOfToken) {
+        return idOfToken.values().stream().mapToInt(id -> id + 1).max().orElse(0);
+    }
+
+    private static Components readVocabularyAndMerges(Path directory) throws IOException {
         Path configFile = directory.resolve("tokenizer_config.json");
         JsonNode config = Files.exists(configFile) ? JsonFiles.readObject(configFile) : JsonFiles.emptyObject();
         String type = config.path("tokenizer_class").asString("Qwen2Tokenizer");
         if (!type.equals("Qwen2Tokenizer") && !type.equals("Qwen2TokenizerFast")) {
-            throw new TokenizerException(configFile, "tokenizer_class is \"" + abbreviate(type)
+            throw new TokenizerException(configFile, "tokenizer_class is \"" + Fields.abbreviate(type)
                     + "\"; vocab.json with merges.txt is for Qwen2Tokenizer only, others need tokenizer.json");
         }
         Path vocabularyFile = directory.resolve("vocab.json");
-        Map<String, Integer> idOfToken = readVocabulary(vocabularyFile, "the file",
+        Map<String, Integer> idOfToken = VocabularyReader.readIds(vocabularyFile, "the file",
                 JsonFiles.readObject(vocabularyFile));
 
         Path mergesFile = directory.resolve("merges.txt");
@@ -133,11 +166,13 @@ final class TokenizerReader {
         for (int i = 0; i < lines.size(); i++) {
             String line = lines.get(i);
             if (!line.isEmpty() && !(i == 0 && line.startsWith("#version"))) {
-                merges.add(parseMerge(mergesFile, "line " + (i + 1), line));
+                merges.add(VocabularyReader.parseMerge(mergesFile, "line " + (i + 1), line));
             }
         }
         List<AddedToken> addedTokens = readSeparateAddedTokens(directory, configFile, config);
-        return build(mergesFile, idOfToken, merges, addedTokens, Vocabulary.QWEN2_PATTERN, true);
+        Map<String, Integer> plain = VocabularyReader.checkAddedTokens(configFile, idOfToken, addedTokens);
+        PairTable pairs = VocabularyReader.pairs(mergesFile, idOfToken, plain, merges);
+        return qwen(idOfToken, addedTokens, new BpeModel(plain, pairs, true, BpeModel.Options.PLAIN));
     }
 
     private static List<AddedToken> readSeparateAddedTokens(Path directory, Path configFile, JsonNode config)
@@ -147,7 +182,8 @@ final class TokenizerReader {
             for (Map.Entry<String, JsonNode> entry : config.path("added_tokens_decoder").properties()) {
                 String where = "added_tokens_decoder." + entry.getKey();
                 try {
-                    tokens.add(readAddedToken(configFile, where, entry.getValue(), Integer.parseInt(entry.getKey())));
+                    tokens.add(VocabularyReader.readAddedToken(
+                            configFile, where, entry.getValue(), Integer.parseInt(entry.getKey())));
                 } catch (NumberFormatException e) {
                     throw new TokenizerException(configFile, where + ": the name must be a token id", e);
                 }
@@ -156,8 +192,8 @@ final class TokenizerReader {
         }
         Path addedFile = directory.resolve("added_tokens.json");
         if (Files.exists(addedFile)) {
-            for (Map.Entry<String, Integer> entry : readVocabulary(addedFile, "the file",
-                    JsonFiles.readObject(addedFile)).entrySet()) {
+            for (Map.Entry<String, Integer> entry : VocabularyReader.readIds(
+                    addedFile, "the file", JsonFiles.readObject(addedFile)).entrySet()) {
                 // This older form has no flags; the tokens of Qwen's that are special are those in angle bars.
                 String content = entry.getKey();
                 boolean special = content.startsWith("<|") && content.endsWith("|>");
@@ -165,102 +201,5 @@ final class TokenizerReader {
             }
         }
         return tokens;
-    }
-
-    private static AddedToken readAddedToken(Path file, String where, JsonNode node, int id) throws IOException {
-        String content = node.path("content").asString("");
-        if (content.isEmpty() || id < 0 || id >= MAX_TOKENS) {
-            throw new TokenizerException(file, where + ": an added token needs a content and an id below " + MAX_TOKENS
-                    + ", but has content \"" + abbreviate(content) + "\" and id " + id);
-        }
-        return new AddedToken(
-                id,
-                content,
-                node.path("special").asBoolean(false),
-                node.path("single_word").asBoolean(false),
-                node.path("lstrip").asBoolean(false),
-                node.path("rstrip").asBoolean(false),
-                node.path("normalized").asBoolean(false));
-    }
-
-    private static Map<String, Integer> readVocabulary(Path file, String where, JsonNode node) throws IOException {
-        if (!node.isObject() || node.size() > MAX_TOKENS) {
-            throw new TokenizerException(
-                    file, where + " must be an object of at most " + MAX_TOKENS + " tokens and ids");
-        }
-        Map<String, Integer> idOfToken = HashMap.newHashMap(node.size());
-        Set<Integer> ids = HashSet.newHashSet(node.size());
-        for (Map.Entry<String, JsonNode> entry : node.properties()) {
-            JsonNode id = entry.getValue();
-            if (!id.canConvertToInt() || !id.isIntegralNumber() || id.asInt() < 0 || id.asInt() >= MAX_TOKENS) {
-                throw new TokenizerException(file, where + ": the id of \"" + abbreviate(entry.getKey())
-                        + "\" must be an integer from 0 to " + (MAX_TOKENS - 1) + ", but is "
-                        + abbreviate(id.toString()));
-            }
-            if (!ids.add(id.asInt())) {
-                throw new TokenizerException(file, where + ": the id of \"" + abbreviate(entry.getKey()) + "\", "
-                        + id.asInt() + ", is another token's too");
-            }
-            idOfToken.put(entry.getKey(), id.asInt());
-        }
-        return idOfToken;
-    }
-
-    private static Vocabulary build(
-            Path file,
-            Map<String, Integer> idOfToken,
-            List<Merge> merges,
-            List<AddedToken> addedTokens,
-            String pattern,
-            boolean composed)
-            throws IOException {
-        if (addedTokens.size() > MAX_ADDED_TOKENS) {
-            throw new TokenizerException(file, addedTokens.size() + " added tokens, more than " + MAX_ADDED_TOKENS);
-        }
-        Map<String, Integer> reachable;
-        try {
-            reachable = Vocabulary.reachableTokens(idOfToken, merges);
-        } catch (MergeException e) {
-            throw new TokenizerException(file, String.valueOf(e.getMessage()), e);
-        }
-        Map<Integer, String> contentOfId = new HashMap<>();
-        idOfToken.forEach((token, id) -> contentOfId.put(id, token));
-        for (AddedToken token : addedTokens) {
-            String other = contentOfId.put(token.id(), token.content());
-            if (other != null && !other.equals(token.content())) {
-                throw new TokenizerException(file, "id " + token.id() + " is both \"" + abbreviate(other) + "\" and \""
-                        + abbreviate(token.content()) + "\"");
-            }
-            // Otherwise a user's text could spell a control token.
-            if (token.special() && reachable.containsValue(token.id())) {
-                throw new TokenizerException(file, "the special token \"" + abbreviate(token.content())
-                        + "\" is also the result of a merge, so plain text could produce it");
-            }
-        }
-        return new Vocabulary(idOfToken, reachable, List.copyOf(addedTokens), pattern, composed);
-    }
-
-    private static void require(Path file, String field, JsonNode node, String expected) throws IOException {
-        if (!node.asString("").equals(expected)) {
-            String actual = node.isMissingNode() ? "missing" : abbreviate(node.toString());
-            throw new TokenizerException(file, field + " is " + actual + "; only \"" + expected + "\" is supported");
-        }
-    }
-
-    /// Requires that the field is missing, null, false, zero or empty.
-    private static void requireAbsent(Path file, String field, JsonNode node) throws IOException {
-        boolean absent = node.isMissingNode()
-                || node.isNull()
-                || (node.isBoolean() && !node.asBoolean())
-                || (node.isNumber() && node.asDouble() == 0)
-                || (node.isString() && node.asString().isEmpty());
-        if (!absent) {
-            throw new TokenizerException(
-                    file, field + " is " + abbreviate(node.toString()) + ", which is not supported");
-        }
-    }
-
-    private static String abbreviate(String text) {
-        return text.length() <= 100 ? text : text.substring(0, 100) + "…";
     }
 }

@@ -1,6 +1,5 @@
 package dev.fenlei.tokenizer;
 
-import dev.fenlei.tokenizer.Vocabulary.Merge;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -74,7 +73,7 @@ public final class TrainedBpe {
                     "fuse_unk": false,
                     "byte_fallback": false,
                     "vocab": {
-                """.formatted(JsonFiles.quote(Vocabulary.QWEN2_PATTERN), BYTE_LEVEL));
+                """.formatted(JsonFiles.quote(TokenizerReader.QWEN_PATTERN), BYTE_LEVEL));
         for (int i = 0; i < tokens.size(); i++) {
             json.append(i == 0 ? "" : ",\n").append("      ");
             json.append(JsonFiles.quote(tokens.get(i))).append(": ").append(i);

@@ -54,7 +54,7 @@ final class WordCounts {
 
     /// @param budgetBytes how many bytes all distinct words may have together
     WordCounts(String pattern, long budgetBytes) {
-        this.pattern = TextForm.compile(pattern);
+        this.pattern = Oniguruma.compile(pattern);
         this.budgetBytes = budgetBytes;
     }
 

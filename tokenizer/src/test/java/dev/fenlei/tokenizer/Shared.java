@@ -26,9 +26,11 @@ final class Shared {
     }
 
     static List<JsonNode> golden(String file) throws IOException {
-        return Files.readAllLines(path("golden-tokens").resolve(file)).stream()
-                .map(MAPPER::readTree)
-                .toList();
+        return rows(path("golden-tokens").resolve(file));
+    }
+
+    static List<JsonNode> rows(Path file) throws IOException {
+        return Files.readAllLines(file).stream().map(MAPPER::readTree).toList();
     }
 
     static int[] ids(JsonNode row) {

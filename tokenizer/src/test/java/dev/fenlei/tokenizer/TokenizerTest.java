@@ -144,6 +144,24 @@ final class TokenizerTest {
         assertThat(tokenizer.decode(new int[0])).isEmpty();
     }
 
+    /// Hugging Face would merge them; then a user could end a turn of the conversation.
+    @Test
+    void mergesNeverMakeASpecialToken() throws IOException {
+        Path file = directory.resolve("tokenizer.json");
+        int merged = tokenizer.encode("新闻")[0];
+        String token = TokenizerReader.read(directory).idOfToken().entrySet().stream()
+                .filter(entry -> entry.getValue() == merged)
+                .findFirst()
+                .orElseThrow()
+                .getKey();
+        Files.writeString(file, Files.readString(file).replace("\"added_tokens\": [",
+                "\"added_tokens\": [{\"id\": %d, \"content\": %s, \"special\": true},"
+                        .formatted(merged, JsonFiles.quote(token))));
+        Tokenizer special = Tokenizer.load(directory);
+        assertThat(special.encode("新闻")).doesNotContain(merged);
+        assertThat(special.decode(special.encode("新闻"))).isEqualTo("新闻");
+    }
+
     /// The bound is far above what it takes, and far below what quadratic work would.
     @Test
     void hostileTextsTakeLinearTime() {
@@ -180,10 +198,10 @@ final class TokenizerTest {
 
     @Test
     void bothFormsOfFilesGiveTheSameIds() throws IOException {
-        Vocabulary vocabulary = TokenizerReader.read(directory);
+        Components components = TokenizerReader.read(directory);
         Path old = Files.createDirectories(directory.resolve("old"));
         StringBuilder ids = new StringBuilder("{");
-        vocabulary.idOfToken().forEach((token, id) -> ids.append(ids.length() > 1 ? "," : "")
+        components.idOfToken().forEach((token, id) -> ids.append(ids.length() > 1 ? "," : "")
                 .append(JsonFiles.quote(token)).append(':').append(id));
         Files.writeString(old.resolve("vocab.json"), ids.append('}'));
         StringBuilder merges = new StringBuilder("#version: 0.2\n");

@@ -6,6 +6,7 @@ import dev.fenlei.lora.adapter.Adapter;
 import dev.fenlei.lora.classify.AdapterCard;
 import dev.fenlei.lora.classify.ClassificationPrompt;
 import dev.fenlei.lora.classify.Classifier;
+import dev.fenlei.tokenizer.ChatTemplate;
 import dev.fenlei.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -69,7 +70,8 @@ final class ClassifierOptions {
             ModelOptions.checkedMaxLength(length, decoder);
             Tokenizer tokenizer = Tokenizer.load(model);
             return new Opened(
-                    backend, decoder, new Classifier(decoder, tokenizer, new ClassificationPrompt(tokenizer, length)));
+                    backend, decoder, new Classifier(decoder, tokenizer, new ClassificationPrompt(
+                            tokenizer, ChatTemplate.detect(model, tokenizer), length)));
         } catch (IOException | RuntimeException e) {
             if (decoder != null) {
                 decoder.close();

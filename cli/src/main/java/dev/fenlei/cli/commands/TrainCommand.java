@@ -20,6 +20,7 @@ import dev.fenlei.lora.evaluate.PredictionRecord;
 import dev.fenlei.lora.train.Trainer;
 import dev.fenlei.lora.train.TrainingExample;
 import dev.fenlei.lora.train.TrainingSettings;
+import dev.fenlei.tokenizer.ChatTemplate;
 import dev.fenlei.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -102,7 +103,9 @@ public final class TrainCommand extends FenleiCommand {
             LoraConfig lora = loraConfig(model, recipe);
             Tokenizer tokenizer = Tokenizer.load(model);
             ClassificationPrompt prompt = new ClassificationPrompt(
-                    tokenizer, ModelOptions.checkedMaxLength(maxLength, decoder));
+                    tokenizer,
+                    ChatTemplate.detect(model, tokenizer),
+                    ModelOptions.checkedMaxLength(maxLength, decoder));
             List<TrainingExample> examples = examples(set.train(), policy, prompt, dataPath);
             TrainingSettings settings = Arguments.checked(() -> training.settings(examples.size(), recipe));
             if (settings.totalSteps(examples.size()) == 0) {

@@ -1,26 +1,32 @@
 package dev.fenlei.lora.classify;
 
 import dev.fenlei.lora.train.TrainingExample;
+import dev.fenlei.tokenizer.ChatOptions;
+import dev.fenlei.tokenizer.ChatTemplate;
+import dev.fenlei.tokenizer.Message;
+import dev.fenlei.tokenizer.Segment;
 import dev.fenlei.tokenizer.Tokenizer;
 import java.util.Arrays;
 import java.util.List;
-import java.util.OptionalInt;
 import java.util.stream.IntStream;
 
-/// The one template of training, evaluation, prediction and serving (ChatML):
+/// The one prompt of training, evaluation, prediction and serving, written through the chat template of the model; in ChatML:
 ///
 /// ```
 /// <|im_start|>system\n{system}<|im_end|>\n
 /// <|im_start|>user\n文本：{text}，类别选项：{candidates}<|im_end|>\n<|im_start|>assistant\n
 /// ```
 ///
-/// followed by the label and `<|im_end|>`. Candidates are joined by commas. A text that is too long is cut in its middle:
-/// news says the most at its beginning and often sums up at its end, and candidates and label always stay. Only the template writes
-/// control tokens; text, candidates and labels are encoded as plain characters.
+/// followed by the label and the token that ends a turn. A model that thinks (Qwen 3) is told not to. Candidates are joined by
+/// commas. A text that is too long is cut in its middle: news says the most at its beginning and often sums up at its end, and
+/// candidates and label always stay. Only the template writes control tokens; text, candidates and labels are encoded as plain
+/// characters.
 public final class ClassificationPrompt {
 
     /// The system sentence of the reference recipe.
     public static final String SYSTEM = "你是文本分类领域的专家，你会接收到一段文本和几个潜在的分类选项，请输出文本内容的正确类型";
+
+    private static final String BEFORE_TEXT = "文本：";
 
     /// Characters of a text that are looked at; more could never fit into a prompt.
     private static final int MAX_CHARACTERS_PER_TOKEN = 64;
@@ -32,22 +38,32 @@ public final class ClassificationPrompt {
     private final int[] middle;
     private final int[] tail;
 
-    /// @param tokenizer of a model that knows ChatML
+    /// @param template of the model, see [ChatTemplate#detect]
     /// @param maxLength the most tokens of prompt, label and end token together
-    /// @throws IllegalArgumentException if the vocabulary lacks ChatML's control tokens
-    public ClassificationPrompt(Tokenizer tokenizer, int maxLength) {
+    /// @throws IllegalArgumentException if the vocabulary lacks the template's end token
+    public ClassificationPrompt(Tokenizer tokenizer, ChatTemplate template, int maxLength) {
         this.tokenizer = tokenizer;
         this.maxLength = maxLength;
-        OptionalInt end = tokenizer.idOf("<|im_end|>");
-        if (end.isEmpty() || tokenizer.idOf("<|im_start|>").isEmpty()) {
-            throw new IllegalArgumentException(
-                    "the tokenizer has no tokens <|im_start|> and <|im_end|>; models with ChatML (Qwen) are supported");
-        }
-        endToken = end.getAsInt();
-        head = tokenizer.encodeWithControlTokens(
-                "<|im_start|>system\n" + SYSTEM + "<|im_end|>\n<|im_start|>user\n文本：");
-        middle = tokenizer.encode("，类别选项：");
-        tail = tokenizer.encodeWithControlTokens("<|im_end|>\n<|im_start|>assistant\n");
+        endToken = tokenizer.idOf(template.endOfTurn()).orElseThrow(() -> new IllegalArgumentException(
+                "the tokenizer has no token " + template.endOfTurn() + ", which ends a turn in the chat template "
+                        + template));
+        List<Segment> segments = template.segments(
+                List.of(Message.system(SYSTEM), Message.user(BEFORE_TEXT)), ChatOptions.answer());
+        int question = segments.lastIndexOf(Segment.content(BEFORE_TEXT));
+        head = tokenizer.encode(segments.subList(0, question + 1));
+        middle = tokenizer.encodeContinuation("，类别选项：");
+        tail = tokenizer.encode(segments.subList(question + 1, segments.size()));
+    }
+
+    /// With the template whose control tokens the vocabulary has.
+    ///
+    /// @throws IllegalArgumentException if it has those of none
+    public ClassificationPrompt(Tokenizer tokenizer, int maxLength) {
+        this(
+                tokenizer,
+                ChatTemplate.of(tokenizer)
+                        .orElseThrow(() -> new IllegalArgumentException(ChatTemplate.unknown())),
+                maxLength);
     }
 
     /// The token that ends a label.
@@ -74,7 +90,7 @@ public final class ClassificationPrompt {
     ///
     /// @throws IllegalArgumentException if the candidates leave no room for the text
     public int[] prompt(String text, List<String> candidates) {
-        int[] options = tokenizer.encode(String.join(",", candidates));
+        int[] options = tokenizer.encodeContinuation(String.join(",", candidates));
         int longest = candidates.stream().mapToInt(c -> label(c).length).max().orElse(0);
         int fixed = head.length + middle.length + options.length + tail.length + longest + 1;
         int room = maxLength - fixed;
@@ -91,7 +107,7 @@ public final class ClassificationPrompt {
         String kept = limit == text.length()
                 ? text
                 : text.substring(0, limit / 2) + text.substring(text.length() - limit / 2);
-        return tokenizer.encode(kept);
+        return tokenizer.encodeContinuation(kept);
     }
 
     /// Keeps the first and the last half of `room` tokens.

@@ -6,6 +6,7 @@ import dev.fenlei.engine.generate.Generation;
 import dev.fenlei.engine.generate.Generator;
 import dev.fenlei.engine.model.Decoder;
 import dev.fenlei.lora.adapter.Adapter;
+import dev.fenlei.tokenizer.ChatTemplate;
 import dev.fenlei.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -67,7 +68,8 @@ public final class Classifier implements AutoCloseable {
             }
             Tokenizer tokenizer = Tokenizer.load(model);
             Classifier classifier = new Classifier(decoder, tokenizer,
-                    new ClassificationPrompt(tokenizer, DEFAULT_MAX_LENGTH));
+                    new ClassificationPrompt(
+                            tokenizer, ChatTemplate.detect(model, tokenizer), DEFAULT_MAX_LENGTH));
             classifier.owned.addAll(List.of(decoder, backend));
             return classifier;
         } catch (IOException | RuntimeException e) {

@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.fenlei.lora.testing.Shared;
 import dev.fenlei.lora.train.TrainingExample;
+import dev.fenlei.tokenizer.ChatTemplate;
 import dev.fenlei.tokenizer.Tokenizer;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -119,5 +121,23 @@ class ClassificationPromptTest {
         assertThatThrownBy(() -> prompt(100).example("文本", many, "类别1"))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("max-length");
+    }
+
+    /// A model that thinks is told that it has thought already.
+    @Test
+    void qwen3AnswersAtOnce() throws IOException {
+        Path directory = Shared.path("tokenizers/qwen3");
+        Tokenizer qwen3 = Tokenizer.load(directory);
+        ClassificationPrompt prompt = new ClassificationPrompt(qwen3, ChatTemplate.detect(directory, qwen3), 384);
+        assertThat(qwen3.decode(whole(prompt, "Goal!")))
+                .isEqualTo(BEFORE + "Goal!" + BEHIND + "<think>\n\n</think>\n\n");
+        assertThat(prompt.endToken()).isEqualTo(qwen3.idOf("<|im_end|>").orElseThrow());
+    }
+
+    @Test
+    void aModelWithoutTheTokensOfATemplateIsAClearError() throws IOException {
+        assertThatThrownBy(() -> new ClassificationPrompt(tokenizer, ChatTemplate.LLAMA3, 384))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("<|eot_id|>");
     }
 }
