@@ -21,8 +21,11 @@ public final class ModelFiles {
     private static final List<String> TOKENIZER = List.of(
             "tokenizer.json",
             "tokenizer_config.json",
+            "chat_template.jinja",
             "vocab.json",
             "merges.txt",
+            "qwen.tiktoken",
+            "tokenizer.model",
             "added_tokens.json",
             "special_tokens_map.json");
 
