@@ -3,6 +3,7 @@
 module dev.fenlei.tokenizer {
     requires static transitive org.jspecify;
     requires tools.jackson.databind;
+    requires jtokkit;
 
     exports dev.fenlei.tokenizer;
 }

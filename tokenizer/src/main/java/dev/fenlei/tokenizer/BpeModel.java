@@ -12,6 +12,7 @@ final class BpeModel {
 
     private static final int NONE = -1;
 
+    private final @Nullable TiktokenCore core;
     private final BpeMerger merger;
     /// The symbols of the bytes, in byte-level models.
     private final int @Nullable [] symbolOfByte;
@@ -34,7 +35,11 @@ final class BpeModel {
     }
 
     /// @param idOfToken the tokens that plain text may become; in byte-level models in the letters of [ByteAlphabet]
-    BpeModel(Map<String, Integer> idOfToken, PairTable pairs, boolean byteLevel, Options options) {
+    /// @param core encodes pieces that are not too long, if the vocabulary is of its kind
+    BpeModel(
+            Map<String, Integer> idOfToken, PairTable pairs, boolean byteLevel, Options options,
+            @Nullable TiktokenCore core) {
+        this.core = core;
         merger = new BpeMerger(pairs);
         symbolOfByte = byteLevel ? new int[256] : null;
         if (symbolOfByte != null) {
@@ -78,6 +83,10 @@ final class BpeModel {
                 ids.add(id);
                 return;
             }
+        }
+        if (core != null && end - start <= TiktokenCore.LONGEST) {
+            core.encode(text.substring(start, end), ids);
+            return;
         }
         int count = symbolOfByte == null
                 ? charactersToSymbols(text, start, end, work)

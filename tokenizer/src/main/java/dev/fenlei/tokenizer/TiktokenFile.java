@@ -37,7 +37,7 @@ final class TiktokenFile {
             control.add(new AddedToken(first + control.size(), name, true, false, false, false, false));
         }
         BpeModel.Options options = new BpeModel.Options(false, null, false, true);
-        BpeModel model = new BpeModel(idOfToken, pairs(idOfBytes), true, options);
+        BpeModel model = new BpeModel(idOfToken, pairs(idOfBytes), true, options, TiktokenCore.ofRanks(idOfToken));
         return TokenizerReader.qwen(idOfToken, control, model);
     }
 

@@ -69,7 +69,8 @@ final class TokenizerReader {
                         model.path("byte_fallback").asBoolean(false),
                         unknown(file, model.path("unk_token"), idOfToken),
                         model.path("fuse_unk").asBoolean(false),
-                        model.path("ignore_merges").asBoolean(false)));
+                        model.path("ignore_merges").asBoolean(false)),
+                byteLevel ? TiktokenCore.of(plain, merges) : null);
         Map<String, Integer> all = withAdded(idOfToken, addedTokens);
         TextEncoder encoder = new BpeTextEncoder(
                 normalizer, addedTokens.stream().filter(AddedToken::normalized).toList(), preTokenizer, bpe);
@@ -172,7 +173,8 @@ final class TokenizerReader {
         List<AddedToken> addedTokens = readSeparateAddedTokens(directory, configFile, config);
         Map<String, Integer> plain = VocabularyReader.checkAddedTokens(configFile, idOfToken, addedTokens);
         PairTable pairs = VocabularyReader.pairs(mergesFile, idOfToken, plain, merges);
-        return qwen(idOfToken, addedTokens, new BpeModel(plain, pairs, true, BpeModel.Options.PLAIN));
+        return qwen(idOfToken, addedTokens,
+                new BpeModel(plain, pairs, true, BpeModel.Options.PLAIN, TiktokenCore.of(plain, merges)));
     }
 
     private static List<AddedToken> readSeparateAddedTokens(Path directory, Path configFile, JsonNode config)
