@@ -92,6 +92,28 @@ public abstract class BackendContract extends BackendFixture {
     }
 
     @Test
+    void columns() {
+        for (int n : SIZES) {
+            Pair x = normal(n + 70, n);
+            Pair factors = normal(1, n);
+            for (float beta : new float[] {0, 1}) {
+                Pair y = beta == 0 ? output(n + 70, n) : normal(n + 70, n);
+                subject.scaleColumns(x.subject(), factors.subject(), beta, y.subject());
+                reference.scaleColumns(x.reference(), factors.reference(), beta, y.reference());
+                assertSame(y, TOLERANCE, "scaleColumns " + n);
+            }
+            Pair dy = normal(n + 70, n);
+            Pair dots = normal(1, n);
+            subject.columnDots(dy.subject(), x.subject(), dots.subject());
+            reference.columnDots(dy.reference(), x.reference(), dots.reference());
+            assertSame(dots, 5e-6, "columnDots " + n);
+            subject.scaleColumns(x.subject(), factors.subject(), 0, x.subject());
+            reference.scaleColumns(x.reference(), factors.reference(), 0, x.reference());
+            assertSame(x, TOLERANCE, "scaleColumns in place " + n);
+        }
+    }
+
+    @Test
     void rmsNorm() {
         for (int n : SIZES) {
             for (DType dtype : DType.values()) {
