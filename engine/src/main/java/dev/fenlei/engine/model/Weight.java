@@ -36,6 +36,16 @@ public final class Weight {
         return name.endsWith(".bias");
     }
 
+    /// Whether it is a bias or a norm's weight, which have one dimension on disk.
+    public boolean isVector() {
+        return vector;
+    }
+
+    /// The elements as they are on disk, of any type.
+    public Tensor frozen() {
+        return frozen;
+    }
+
     /// The elements in use, of any type.
     public Tensor value() {
         return replacement == null ? frozen : replacement.value();
