@@ -104,6 +104,8 @@ public final class TrainCommand extends FenleiCommand {
             if (settings.totalSteps(examples.size()) == 0) {
                 throw new UserErrorException("there is nothing to train: 0 steps");
             }
+            Adapter adapter = Arguments.checked(() -> Adapter.create(decoder, lora, training.seed));
+            decoder.restore();
             try (RunFolder run = RunFolder.create(out)) {
                 run.writeRun(settingsOf(settings, lora), model, dataPath);
                 say(String.format(
@@ -113,7 +115,7 @@ public final class TrainCommand extends FenleiCommand {
                         set.test().size(),
                         set.labels().size()));
                 double bare = bareAccuracy(decoder, tokenizer, prompt, set, policy);
-                Adapter adapter = Arguments.checked(() -> Adapter.create(decoder, lora, training.seed));
+                adapter.select();
                 say(String.format(Locale.ROOT, "adapter: %,d parameters, rank %d", adapter.size(), lora.rank()));
                 train(decoder, adapter, settings, examples, run);
                 adapter.save(run.adapter());

@@ -24,7 +24,9 @@ public final class ModelFiles {
             "vocab.json",
             "merges.txt",
             "added_tokens.json",
-            "special_tokens_map.json");
+            "special_tokens_map.json",
+            "chat_template.jinja",
+            "tokenizer.model");
 
     private ModelFiles() {}
 

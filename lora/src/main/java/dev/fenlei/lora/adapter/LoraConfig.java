@@ -43,6 +43,8 @@ public record LoraConfig(
         checkAlpha("lora_alpha", alpha);
         rankPattern.forEach((pattern, value) -> checkRank("rank_pattern." + pattern, value));
         alphaPattern.forEach((pattern, value) -> checkAlpha("alpha_pattern." + pattern, value));
+        rankPattern.keySet().forEach(pattern -> ModuleNames.requirePattern("rank_pattern", pattern));
+        alphaPattern.keySet().forEach(pattern -> ModuleNames.requirePattern("alpha_pattern", pattern));
         require(dropout >= 0 && dropout < 1, "lora_dropout must lie between 0 and 1, it is " + dropout);
         // The order of patterns matters: the first match counts.
         rankPattern = Collections.unmodifiableMap(new LinkedHashMap<>(rankPattern));

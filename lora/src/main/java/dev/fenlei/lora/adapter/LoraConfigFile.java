@@ -14,8 +14,6 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.function.Predicate;
-import java.util.regex.Pattern;
-import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.PrettyPrinter;
@@ -110,9 +108,6 @@ final class LoraConfigFile {
         }
         JsonNode pattern = json.path("layers_pattern");
         List<String> patterns = pattern.isString() ? List.of(pattern.stringValue()) : strings("layers_pattern");
-        for (String regex : patterns) {
-            compile("layers_pattern", regex);
-        }
         return new TargetModules(
                 names, names("exclude_modules"), layers(), patterns.stream().filter(p -> !p.isEmpty()).toList());
     }
@@ -124,7 +119,7 @@ final class LoraConfigFile {
             return ModuleNames.listed(strings(field));
         }
         String regex = node.stringValue();
-        return regex.isEmpty() ? ModuleNames.NONE : ModuleNames.matching(compile(field, regex).pattern());
+        return regex.isEmpty() ? ModuleNames.NONE : ModuleNames.matching(field, regex);
     }
 
     private @Nullable List<Integer> layers() throws AdapterException {
@@ -200,18 +195,9 @@ final class LoraConfigFile {
                 throw new AdapterException(
                         file, "field '" + field + "." + entry.getKey() + "' is " + entry.getValue() + ", not a number");
             }
-            compile(field, entry.getKey());
             result.put(entry.getKey(), value.apply(entry.getValue()));
         }
         return result;
-    }
-
-    private Pattern compile(String field, String regex) throws AdapterException {
-        try {
-            return Pattern.compile(regex);
-        } catch (PatternSyntaxException e) {
-            throw new AdapterException(file, "field '" + field + "' holds the malformed pattern " + regex);
-        }
     }
 
     private static boolean isAbsent(JsonNode node) {

@@ -2,6 +2,7 @@ package dev.fenlei.lora.adapter;
 
 import java.util.List;
 import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
 import org.jspecify.annotations.Nullable;
 
 /// Modules as the settings of PEFT name them: by a list, of which each item is a whole name or the last parts of one, or
@@ -25,9 +26,20 @@ public record ModuleNames(List<String> names, @Nullable String regex) {
 
     /// By a pattern.
     ///
-    /// @throws java.util.regex.PatternSyntaxException if it is malformed
-    public static ModuleNames matching(String regex) {
-        return new ModuleNames(List.of(), Pattern.compile(regex).pattern());
+    /// @param field the setting, for the message
+    /// @throws IllegalArgumentException if the pattern is malformed
+    public static ModuleNames matching(String field, String regex) {
+        requirePattern(field, regex);
+        return new ModuleNames(List.of(), regex);
+    }
+
+    /// @throws IllegalArgumentException naming the setting, if a pattern is malformed
+    static void requirePattern(String field, String regex) {
+        try {
+            Pattern _ = Pattern.compile(regex);
+        } catch (PatternSyntaxException e) {
+            throw new IllegalArgumentException(field + " holds the malformed pattern " + regex, e);
+        }
     }
 
     /// Whether a module is named.

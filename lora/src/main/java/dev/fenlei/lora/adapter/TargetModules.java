@@ -39,16 +39,16 @@ public record TargetModules(
                     "layers_to_transform cannot be used when target_modules is a string");
         }
         require(layersPattern.isEmpty() || layers != null, "layers_pattern needs layers_to_transform");
-        layersPattern.forEach(Pattern::compile);
+        layersPattern.forEach(pattern -> ModuleNames.requirePattern("layers_pattern", pattern));
     }
 
     /// By names; the single name `all-linear` stands for every linear map of the layers, and a single item that cannot be
     /// a name is a pattern for the whole name.
     ///
-    /// @throws java.util.regex.PatternSyntaxException if such a pattern is malformed
+    /// @throws IllegalArgumentException if such a pattern is malformed
     public static TargetModules of(List<String> names) {
         ModuleNames targets = names.size() == 1 && !PLAIN_NAME.matcher(names.getFirst()).matches()
-                ? ModuleNames.matching(names.getFirst())
+                ? ModuleNames.matching("target_modules", names.getFirst())
                 : ModuleNames.listed(names);
         return new TargetModules(
                 names.size() == 1 && isAllLinear(names.getFirst()) ? null : targets, ModuleNames.NONE, null, List.of());

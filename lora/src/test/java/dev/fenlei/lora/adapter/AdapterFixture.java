@@ -110,7 +110,8 @@ abstract class AdapterFixture {
             losses[side] = loss(false);
         }
         value.copyFrom(old);
-        assertThat((losses[0] - losses[1]) / (2 * step)).as(parameter.name()).isCloseTo(norm, within(5e-3 * norm + NOISE));
+        assertThat((losses[0] - losses[1]) / (2 * step)).as(parameter.name()).isCloseTo(norm,
+                within(5e-3 * norm + NOISE));
     }
 
     static void assertClose(float[] actual, float[] expected, double tolerance) {
