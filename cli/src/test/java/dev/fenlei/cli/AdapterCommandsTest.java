@@ -27,7 +27,7 @@ class AdapterCommandsTest {
 
     @BeforeAll
     static void prepare() throws IOException {
-        model = TinyModel.pretrain(folder);
+        model = TinyModel.pretrain(folder, 512);
         List<String> rows = IntStream.range(0, 8)
                 .mapToObj(i -> "{\"text\": \"天气" + i + "\", \"category\": [\"a\", \"b\"], \"output\": \""
                         + "ab".charAt(i % 2) + "\"}")
@@ -37,7 +37,7 @@ class AdapterCommandsTest {
 
     private static CommandRun train(Path out, String options) {
         Stream<Object> common = Stream.of(
-                "train", "--model", model, "--data", data, "--out", out, "--max-length", 120, "--epochs", 1, "--lora-r",
+                "train", "--model", model, "--data", data, "--out", out, "--max-length", 384, "--epochs", 1, "--lora-r",
                 2,
                 "--baseline", 0);
         return CommandRun.of(Stream.concat(common, Stream.of(options.split(" "))).toArray());
