@@ -46,6 +46,20 @@ public abstract class BackendContract extends BackendFixture {
     }
 
     @Test
+    void matmulOfWeightsOnTheLeft() {
+        for (DType dtype : DType.values()) {
+            for (boolean transposed : new boolean[] {false, true}) {
+                Pair a = transposed ? normal(dtype, 70, 33) : normal(dtype, 33, 70);
+                Pair b = transposed ? normal(70, 5) : normal(5, 70);
+                Pair c = output(33, 5);
+                subject.matmul(a.subject(), transposed, b.subject(), !transposed, 1, 0, c.subject());
+                reference.matmul(a.reference(), transposed, b.reference(), !transposed, 1, 0, c.reference());
+                assertSame(c, 1e-5, "matmul, left " + dtype + transposed);
+            }
+        }
+    }
+
+    @Test
     void lowRankMatmul() {
         // Rows, columns, inner size, rank: around the blocks of the CPU, and inner sizes whose last block the update enters.
         int[][] shapes = {
