@@ -245,7 +245,7 @@ class ModelCommandsTest {
         Path adapter = CommandRun.golden("lora/qwen2_5-base/adapter_final");
         CommandRun run = CommandRun.of("merge", "--model", base, "--adapter", adapter, "--out", out, "--dtype", "bf16");
         assertThat(run.status()).as(run.err()).isZero();
-        assertThat(run.out()).contains("merged 21 modules", "greatest rounding error 0.00");
+        assertThat(run.out()).contains("merged 21 tensors", "greatest rounding error 0.00");
         JsonNode report = CommandRun.of("inspect", out, "--json").json();
         assertThat(report.at("/parameters_by_dtype/BF16").asLong()).isEqualTo(report.path("parameters").asLong());
         String name = "model.layers.1.mlp.up_proj.weight";

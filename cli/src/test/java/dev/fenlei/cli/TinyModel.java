@@ -18,6 +18,11 @@ final class TinyModel {
     private TinyModel() {}
 
     static Path pretrain(Path folder) throws IOException {
+        return pretrain(folder, 128);
+    }
+
+    /// @param positions the most tokens it can read
+    static Path pretrain(Path folder, int positions) throws IOException {
         List<String> rows = IntStream.range(0, 40)
                 .mapToObj(i -> "{\"text\": \"今天天气很好，第" + i + "天。 hello world hello weather\"}")
                 .toList();
@@ -26,7 +31,7 @@ final class TinyModel {
         CommandRun run = CommandRun.of(
                 "pretrain", "--data", data, "--out", model, "--vocab-size", VOCABULARY_SIZE,
                 "--hidden-size", HIDDEN_SIZE,
-                "--intermediate-size", 32, "--layers", 1, "--heads", 2, "--kv-heads", 1, "--max-positions", 128,
+                "--intermediate-size", 32, "--layers", 1, "--heads", 2, "--kv-heads", 1, "--max-positions", positions,
                 "--sequence-length", 16, "--max-steps", 1, "--batch-size", 4);
         assertThat(run.status()).as(run.err()).isZero();
         return model;

@@ -8,6 +8,7 @@ import dev.fenlei.engine.model.Decoder;
 import dev.fenlei.engine.model.ModelConfig;
 import dev.fenlei.lora.adapter.Adapter;
 import dev.fenlei.lora.adapter.LoraConfig;
+import dev.fenlei.lora.adapter.TargetModules;
 import dev.fenlei.lora.train.Schedule;
 import dev.fenlei.lora.train.Trainer;
 import dev.fenlei.lora.train.TrainingExample;
@@ -51,7 +52,7 @@ public record TrainBenchmark(int steps, int warmUp, int batchSize, int rank) {
     }
 
     private static LoraConfig lora(int rank) {
-        return LoraConfig.of(rank, 4.0 * rank, 0, LoraConfig.ALL_MODULES);
+        return LoraConfig.of(rank, 4.0 * rank, 0, TargetModules.LINEAR);
     }
 
     /// @throws UserErrorException if the data do not have the form, or do not fit the model
@@ -77,7 +78,7 @@ public record TrainBenchmark(int steps, int warmUp, int batchSize, int rank) {
         int perEpoch = Math.ceilDiv(examples, batchSize);
         return new TrainingSettings(
                 Math.ceilDiv(all, perEpoch), batchSize, 1, LEARNING_RATE, Schedule.CONSTANT, 0, 0, 0.9, 0.999, 1e-8, 1,
-                SEED, false, false, all);
+                SEED, false, false, all, null);
     }
 
     private Result result(Path model, List<Trainer.Step> done, List<Long> times, int examples, int threads) {

@@ -17,6 +17,11 @@ final class ModelOption {
                     + "else the bundled tiny model).")
     private @Nullable Path model;
 
+    /// Whether the option was given.
+    boolean isGiven() {
+        return model != null;
+    }
+
     Path directory() {
         return model == null ? Installation.find().tinyModel() : model;
     }

@@ -1,6 +1,6 @@
 package dev.fenlei.cli.commands;
 
-import dev.fenlei.lora.adapter.LoraConfig;
+import dev.fenlei.lora.adapter.TargetModules;
 import dev.fenlei.lora.train.Schedule;
 import java.util.List;
 import java.util.stream.Stream;
@@ -30,14 +30,14 @@ record Recipe(
 
     /// The reference recipe for Qwen1.5-7B-Chat.
     static final Recipe REFERENCE = new Recipe(2, 4, 4, 1e-4, Schedule.LINEAR, 0, 0.999, 8, 32, 0.1,
-            LoraConfig.ALL_MODULES);
+            TargetModules.LINEAR);
 
     /// A model of a few million weights has little to lose and learns only in large steps. It has also seen too few texts
     /// for its embedding to say what a word is about, so that is adapted too. In so few steps a second moment of long memory
     /// would still hold the large gradients of the beginning at the end.
     static final Recipe SMALL = new Recipe(
             3, 4, 1, 2e-3, Schedule.COSINE, 0.05, 0.98, 16, 32, 0,
-            Stream.concat(LoraConfig.ALL_MODULES.stream(), Stream.of(LoraConfig.EMBEDDING)).toList());
+            Stream.concat(TargetModules.LINEAR.stream(), Stream.of(TargetModules.EMBEDDING)).toList());
 
     /// All weights of a small model, from random ones; there is no adapter.
     static final Recipe PRETRAINING = new Recipe(1, 16, 1, 2.5e-3, Schedule.COSINE, 0.05, 0.95, 1, 1, 0, List.of());

@@ -17,6 +17,7 @@ import dev.fenlei.lora.data.Example;
 import dev.fenlei.lora.evaluate.Evaluation;
 import dev.fenlei.lora.evaluate.EvaluationTable;
 import dev.fenlei.lora.evaluate.PredictionRecord;
+import dev.fenlei.lora.train.LoraPlus;
 import dev.fenlei.lora.train.Trainer;
 import dev.fenlei.lora.train.TrainingExample;
 import dev.fenlei.lora.train.TrainingSettings;
@@ -60,24 +61,19 @@ public final class TrainCommand extends FenleiCommand {
             description = "The most tokens of a prompt and its label; longer texts are cut in the middle (default: ${DEFAULT-VALUE}).")
     private int maxLength = Classifier.DEFAULT_MAX_LENGTH;
 
-    @Option(names = "--lora-r", description = "Rank of the adapter (default: 8; small models 16).")
-    private @Nullable Integer rank;
-
-    @Option(names = "--lora-alpha", description = "The update is scaled by alpha / r (default: 32).")
-    private @Nullable Double alpha;
-
-    @Option(names = "--lora-dropout", description = "Dropout on the adapter's input (default: 0.1; small models 0).")
-    private @Nullable Double dropout;
-
-    @Option(names = "--target-modules", split = ",",
-            description = "Modules to adapt, by name, or all-linear (default: all-linear; small models embed_tokens as well).")
-    private List<String> targets = new ArrayList<>();
-
-    @Option(names = "--rslora", description = "Scale the update by alpha / sqrt(r).")
-    private boolean rankStabilized;
+    @Mixin
+    private AdapterOptions adapterOptions = new AdapterOptions();
 
     @Mixin
     private TrainingOptions training = new TrainingOptions();
+
+    @Option(names = "--lora-plus-ratio", paramLabel = "RATIO",
+            description = "LoRA+: the learning rate of B and of vectors is the rate of A times this; 16 is usual (default: 1).")
+    private @Nullable Double loraPlusRatio;
+
+    @Option(names = "--lora-plus-embedding-lr", paramLabel = "RATE",
+            description = "LoRA+: learning rate of an embedding's adapter (default: that of A).")
+    private @Nullable Double loraPlusEmbeddingRate;
 
     @Option(names = "--baseline", paramLabel = "N",
             description = "Score the bare model on so many test examples first; 0 for none (default: ${DEFAULT-VALUE}).")
@@ -100,17 +96,19 @@ public final class TrainCommand extends FenleiCommand {
         try (Backend backend = modelOptions.backend();
                 Decoder decoder = Decoder.load(model, backend)) {
             Recipe recipe = Recipe.forModel(decoder.config().parameters());
-            LoraConfig lora = loraConfig(model, recipe);
+            LoraConfig lora = Arguments.checked(() -> adapterOptions.config(model, recipe));
             Tokenizer tokenizer = Tokenizer.load(model);
             ClassificationPrompt prompt = new ClassificationPrompt(
                     tokenizer,
                     ChatTemplate.detect(model, tokenizer),
                     ModelOptions.checkedMaxLength(maxLength, decoder));
             List<TrainingExample> examples = examples(set.train(), policy, prompt, dataPath);
-            TrainingSettings settings = Arguments.checked(() -> training.settings(examples.size(), recipe));
+            TrainingSettings settings = Arguments.checked(() -> settings(examples.size(), recipe));
             if (settings.totalSteps(examples.size()) == 0) {
                 throw new UserErrorException("there is nothing to train: 0 steps");
             }
+            Adapter adapter = Arguments.checked(() -> Adapter.create(decoder, lora, training.seed));
+            decoder.restore();
             try (RunFolder run = RunFolder.create(out)) {
                 run.writeRun(settingsOf(settings, lora), model, dataPath);
                 say(String.format(
@@ -120,7 +118,7 @@ public final class TrainCommand extends FenleiCommand {
                         set.test().size(),
                         set.labels().size()));
                 double bare = bareAccuracy(decoder, tokenizer, prompt, set, policy);
-                Adapter adapter = Adapter.create(decoder, lora, training.seed);
+                adapter.select();
                 say(String.format(Locale.ROOT, "adapter: %,d parameters, rank %d", adapter.size(), lora.rank()));
                 train(decoder, adapter, settings, examples, run);
                 adapter.save(run.adapter());
@@ -132,17 +130,12 @@ public final class TrainCommand extends FenleiCommand {
         return OK;
     }
 
-    private LoraConfig loraConfig(Path model, Recipe recipe) {
-        return Arguments.checked(() -> new LoraConfig(
-                model.toString(),
-                Objects.requireNonNullElse(rank, recipe.rank()),
-                Objects.requireNonNullElse(alpha, recipe.alpha()),
-                Objects.requireNonNullElse(dropout, recipe.dropout()),
-                LoraConfig.Targets.named(targets.isEmpty() ? recipe.targets() : targets),
-                rankStabilized,
-                Map.of(),
-                Map.of(),
-                List.of()));
+    private TrainingSettings settings(int examples, Recipe recipe) {
+        TrainingSettings settings = training.settings(examples, recipe);
+        if (loraPlusRatio == null && loraPlusEmbeddingRate == null) {
+            return settings;
+        }
+        return settings.with(new LoraPlus(Objects.requireNonNullElse(loraPlusRatio, 1.0), loraPlusEmbeddingRate));
     }
 
     private static List<TrainingExample> examples(
@@ -178,6 +171,12 @@ public final class TrainCommand extends FenleiCommand {
         all.put("lora_alpha", lora.alpha());
         all.put("lora_dropout", lora.dropout());
         all.put("target_modules", lora.targets().toJson());
+        all.put("use_dora", lora.dora());
+        all.put("bias", lora.bias().toJson());
+        all.put("modules_to_save", lora.modulesToSave());
+        if (settings.loraPlus() != null) {
+            all.put("lora_plus_ratio", settings.loraPlus().ratio());
+        }
         return all;
     }
 

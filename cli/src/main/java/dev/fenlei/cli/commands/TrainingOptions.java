@@ -73,6 +73,6 @@ final class TrainingOptions {
                 Objects.requireNonNullElse(learningRate, recipe.learningRate()),
                 Objects.requireNonNullElse(schedule, recipe.schedule()),
                 warmupSteps, weightDecay, beta1, Objects.requireNonNullElse(beta2, recipe.beta2()), 1e-8, maxGradNorm,
-                seed, true, checkpointing, maxSteps);
+                seed, true, checkpointing, maxSteps, null);
     }
 }

@@ -54,6 +54,18 @@ public interface Backend extends AutoCloseable {
     /// Accumulates the column sums of `dy` (t × n) into `dBias` (1 × n).
     void biasBackward(Tensor dy, Tensor dBias);
 
+    /// `y = x · diag(factors) + beta · y`: every column by a factor of its own.
+    ///
+    /// @param x t × n
+    /// @param factors 1 × n, F32
+    /// @param beta 0 overwrites `y` (even if it holds NaN)
+    /// @param y t × n; may be `x` itself
+    void scaleColumns(Tensor x, Tensor factors, float beta, Tensor y);
+
+    /// Accumulates the dot products of the columns of `a` with those of `b` (both t × n) into `dots` (1 × n): with
+    /// `a = dy` and `b = x` the gradient of the factors of [#scaleColumns].
+    void columnDots(Tensor a, Tensor b, Tensor dots);
+
     /// Root-mean-square normalisation (Zhang & Sennrich 2019): `y = x · weight / √(mean(x²) + eps)` over groups of
     /// `weight.columns()` elements of each row. A row holds one group or several (one per attention head).
     ///

@@ -27,7 +27,6 @@ public final class Decoder implements AutoCloseable {
     private final RmsNorm finalNorm;
     private final Linear head;
     private final Embedding embedding;
-    private boolean headTrained;
 
     private Decoder(ModelConfig config, Backend backend, Weights weights, Path source) throws SafetensorsException {
         this.config = config;
@@ -133,32 +132,35 @@ public final class Decoder implements AutoCloseable {
         return head;
     }
 
-    /// Makes the head trainable on its own, apart from the embedding even if the two were tied.
-    public List<Parameter> trainHead() {
-        headTrained = true;
-        return head.train(backend);
+    /// Every tensor of the model. Where head and embedding are tied, the head has an entry of its own over the same elements,
+    /// so that a replacement of the one leaves the other as it was.
+    public List<Weight> tensors() {
+        List<Weight> tensors = new ArrayList<>();
+        tensors.add(embedding.table());
+        layers.forEach(layer -> tensors.addAll(layer.weights()));
+        tensors.add(finalNorm.weight());
+        tensors.addAll(head.weights());
+        return tensors;
     }
 
-    /// Makes every weight trainable. The parameters have the names of the base model's tensors.
+    /// Makes every weight trainable. The parameters have the names of the base model's tensors; a tied head shares the
+    /// embedding's.
     public List<Parameter> trainAll() {
-        List<Parameter> parameters = new ArrayList<>();
-        Parameter table = embedding.train(backend);
-        parameters.add(table);
-        for (DecoderLayer layer : layers) {
-            parameters.add(layer.attentionNorm.train(backend));
-            layer.attention.linears().forEach(linear -> parameters.addAll(linear.train(backend)));
-            layer.attention.norms().forEach(norm -> parameters.add(norm.train(backend)));
-            parameters.add(layer.mlpNorm.train(backend));
-            layer.mlp.linears().forEach(linear -> parameters.addAll(linear.train(backend)));
-        }
-        parameters.add(finalNorm.train(backend));
-        headTrained = true;
-        if (config.tiedEmbeddings()) {
-            head.share(table);
-        } else {
-            parameters.addAll(head.train(backend));
+        List<Weight> tensors = new ArrayList<>(tensors());
+        Weight tiedHead = config.tiedEmbeddings() ? tensors.removeLast() : null;
+        List<Parameter> parameters = tensors.stream().map(weight -> weight.train(backend)).toList();
+        if (tiedHead != null) {
+            tiedHead.replace(parameters.getFirst());
         }
         return parameters;
+    }
+
+    /// Takes everything off that was trained: all weights are those on disk again, without adaptations.
+    public void restore() {
+        tensors().forEach(weight -> weight.replace(null));
+        linears().forEach(linear -> linear.adapt(null));
+        head.adapt(null);
+        embedding.adapt(null);
     }
 
     /// A pass's results, kept for the backward pass.
@@ -320,11 +322,6 @@ public final class Decoder implements AutoCloseable {
         if (embedding.isTrained()) {
             embedding.backward(pass, dInput, batch.ids());
         }
-    }
-
-    /// Whether the head has weights of its own that are trained.
-    public boolean isHeadTrained() {
-        return headTrained;
     }
 
     @Override

@@ -30,6 +30,17 @@ final class DecoderLayer {
         return linears;
     }
 
+    /// Everything that can be trained, in the order of the pass.
+    List<Weight> weights() {
+        List<Weight> weights = new ArrayList<>();
+        weights.add(attentionNorm.weight());
+        attention.linears().forEach(linear -> weights.addAll(linear.weights()));
+        attention.norms().forEach(norm -> weights.add(norm.weight()));
+        weights.add(mlpNorm.weight());
+        mlp.linears().forEach(linear -> weights.addAll(linear.weights()));
+        return weights;
+    }
+
     /// @param input t × hidden, left unchanged
     /// @param outputs the n rows that are computed behind the attention; null for all
     /// @param output n × hidden, overwritten
@@ -68,7 +79,8 @@ final class DecoderLayer {
         Tensor dNormedMiddle = workspace.take(dOutput.rows(), dOutput.columns());
         mlp.backward(pass, dOutput, saved.mlp(), dNormedMiddle);
         mlpNorm.backward(pass, dNormedMiddle, saved.mlpNorm(), dOutput);
-        Tensor dNormed = inputGradient ? workspace.take(dInput.rows(), dInput.columns()) : null;
+        boolean normGradient = inputGradient || attentionNorm.weight().gradient() != null;
+        Tensor dNormed = normGradient ? workspace.take(dInput.rows(), dInput.columns()) : null;
         attention.backward(pass, batch, dOutput, saved.attention(), outputs, dNormed);
         if (dNormed != null) {
             if (outputs != null) {

@@ -1,6 +1,5 @@
 package dev.fenlei.engine.model;
 
-import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -8,8 +7,7 @@ import org.jspecify.annotations.Nullable;
 public final class Embedding {
 
     private final String name;
-    private Tensor weight;
-    private @Nullable Parameter parameter;
+    private final Weight weight;
     private @Nullable Adaptation adaptation;
 
     /// Something that is added to a frozen embedding, such as a low-rank adapter.
@@ -28,7 +26,7 @@ public final class Embedding {
     /// @param weight vocabulary × hidden, any type
     Embedding(String name, Tensor weight) {
         this.name = name;
-        this.weight = weight;
+        this.weight = new Weight(name + ".weight", weight, false);
     }
 
     /// The module's name on disk, `model.embed_tokens`.
@@ -38,6 +36,11 @@ public final class Embedding {
 
     /// The table, vocabulary × hidden.
     public Tensor weight() {
+        return weight.value();
+    }
+
+    /// The same as something that can be replaced.
+    Weight table() {
         return weight;
     }
 
@@ -46,24 +49,16 @@ public final class Embedding {
         adaptation = newAdaptation;
     }
 
-    /// Makes the table trainable and returns it; the frozen one is copied, never written to.
-    Parameter train(Backend backend) {
-        Parameter trained = Parameter.copyOf(backend, name + ".weight", weight, false);
-        weight = trained.value();
-        parameter = trained;
-        return trained;
-    }
-
     /// Whether [#backward] has anything to do.
     boolean isTrained() {
-        return parameter != null || adaptation != null;
+        return weight.gradient() != null || adaptation != null;
     }
 
     /// `y[i] = weight[ids[i]]`.
     ///
     /// @param y t × hidden
     void forward(Pass pass, int[] ids, Tensor y) {
-        pass.backend().gatherRows(weight, ids, y);
+        pass.backend().gatherRows(weight.value(), ids, y);
         if (adaptation != null) {
             adaptation.forward(pass, ids, y);
         }
@@ -73,8 +68,9 @@ public final class Embedding {
     ///
     /// @param dy t × hidden
     void backward(Pass pass, Tensor dy, int[] ids) {
-        if (parameter != null) {
-            pass.backend().scatterAddRows(dy, ids, parameter.gradient());
+        Tensor dWeight = weight.gradient();
+        if (dWeight != null) {
+            pass.backend().scatterAddRows(dy, ids, dWeight);
         }
         if (adaptation != null) {
             adaptation.backward(pass, dy, ids);

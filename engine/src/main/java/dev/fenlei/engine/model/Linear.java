@@ -2,7 +2,6 @@ package dev.fenlei.engine.model;
 
 import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.tensor.Tensor;
-import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -10,10 +9,8 @@ import org.jspecify.annotations.Nullable;
 public final class Linear {
 
     private final String name;
-    private Tensor weight;
-    private @Nullable Tensor bias;
-    private @Nullable Parameter weightParameter;
-    private @Nullable Parameter biasParameter;
+    private final Weight weight;
+    private final @Nullable Weight bias;
     private @Nullable Adaptation adaptation;
 
     /// @param name the module's name on disk, without `.weight`
@@ -21,8 +18,8 @@ public final class Linear {
     /// @param bias 1 × out, any type
     Linear(String name, Tensor weight, @Nullable Tensor bias) {
         this.name = name;
-        this.weight = weight;
-        this.bias = bias;
+        this.weight = new Weight(name + ".weight", weight, false);
+        this.bias = bias == null ? null : new Weight(name + ".bias", bias, true);
     }
 
     /// The module's name on disk, for example `model.layers.0.self_attn.q_proj`.
@@ -32,42 +29,27 @@ public final class Linear {
 
     /// W, out × in.
     public Tensor weight() {
-        return weight;
+        return weight.value();
+    }
+
+    /// Its matrix, and its bias if it has one.
+    List<Weight> weights() {
+        return bias == null ? List.of(weight) : List.of(weight, bias);
     }
 
     /// The width of the input.
     public int inputSize() {
-        return weight.columns();
+        return weight.value().columns();
     }
 
     /// The width of the output.
     public int outputSize() {
-        return weight.rows();
+        return weight.value().rows();
     }
 
     /// Adds an adaptation, or takes it away again.
     public void adapt(@Nullable Adaptation newAdaptation) {
         adaptation = newAdaptation;
-    }
-
-    /// Makes the weights trainable and returns them; the frozen ones are copied, never written to.
-    public List<Parameter> train(Backend backend) {
-        List<Parameter> parameters = new ArrayList<>();
-        weightParameter = Parameter.copyOf(backend, name + ".weight", weight, false);
-        weight = weightParameter.value();
-        parameters.add(weightParameter);
-        if (bias != null) {
-            biasParameter = Parameter.copyOf(backend, name + ".bias", bias, true);
-            bias = biasParameter.value();
-            parameters.add(biasParameter);
-        }
-        return parameters;
-    }
-
-    /// Lets this layer share another's trained weights (a head tied to the embedding).
-    void share(Parameter parameter) {
-        weightParameter = parameter;
-        weight = parameter.value();
     }
 
     /// `y = x·Wᵀ + b`, or `y += …` when `accumulate`.
@@ -81,12 +63,12 @@ public final class Linear {
         float beta = accumulate ? 1 : 0;
         Tensor saved = null;
         if (adaptation == null) {
-            backend.matmul(x, false, weight, true, 1, beta, y);
+            backend.matmul(x, false, weight.value(), true, 1, beta, y);
         } else {
-            saved = adaptation.forward(pass, weight, x, beta, y);
+            saved = adaptation.forward(pass, weight.value(), x, beta, y);
         }
         if (bias != null) {
-            backend.addBias(y, bias);
+            backend.addBias(y, bias.value());
         }
         return saved;
     }
@@ -101,15 +83,17 @@ public final class Linear {
         Backend backend = pass.backend();
         float beta = accumulate ? 1 : 0;
         if (adaptation != null) {
-            adaptation.backward(pass, weight, dy, x, saved, beta, dx);
+            adaptation.backward(pass, weight.value(), dy, x, saved, beta, dx);
         } else if (dx != null) {
-            backend.matmul(dy, false, weight, false, 1, beta, dx);
+            backend.matmul(dy, false, weight.value(), false, 1, beta, dx);
         }
-        if (weightParameter != null) {
-            backend.matmul(dy, true, x, false, 1, 1, weightParameter.gradient());
+        Tensor dWeight = weight.gradient();
+        if (dWeight != null) {
+            backend.matmul(dy, true, x, false, 1, 1, dWeight);
         }
-        if (biasParameter != null) {
-            backend.biasBackward(dy, biasParameter.gradient());
+        Tensor dBias = bias == null ? null : bias.gradient();
+        if (dBias != null) {
+            backend.biasBackward(dy, dBias);
         }
     }
 }

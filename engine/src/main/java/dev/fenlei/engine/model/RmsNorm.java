@@ -1,22 +1,17 @@
 package dev.fenlei.engine.model;
 
-import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.tensor.Tensor;
-import org.jspecify.annotations.Nullable;
 
 /// Root-mean-square normalisation with a learned scale.
 final class RmsNorm {
 
-    private final String name;
     private final float eps;
-    private Tensor weight;
-    private @Nullable Parameter parameter;
+    private final Weight weight;
 
     /// @param name the module's name on disk, without `.weight`
     /// @param weight 1 × width, any type. Rows of several times that width are normalised piece by piece.
     RmsNorm(String name, Tensor weight, float eps) {
-        this.name = name;
-        this.weight = weight;
+        this.weight = new Weight(name + ".weight", weight, true);
         this.eps = eps;
     }
 
@@ -26,16 +21,14 @@ final class RmsNorm {
     /// @param inverseRms t × pieces
     record Saved(Tensor input, Tensor inverseRms) {}
 
-    Parameter train(Backend backend) {
-        parameter = Parameter.copyOf(backend, name + ".weight", weight, true);
-        weight = parameter.value();
-        return parameter;
+    Weight weight() {
+        return weight;
     }
 
     /// Writes the normalised rows of `x` to `y`.
     Saved forward(Pass pass, Tensor x, Tensor y) {
-        Tensor inverseRms = pass.workspace().take(x.rows(), x.columns() / weight.columns());
-        pass.backend().rmsNorm(x, weight, eps, y, inverseRms);
+        Tensor inverseRms = pass.workspace().take(x.rows(), x.columns() / weight.value().columns());
+        pass.backend().rmsNorm(x, weight.value(), eps, y, inverseRms);
         return new Saved(x, inverseRms);
     }
 
@@ -51,7 +44,6 @@ final class RmsNorm {
     void backward(Pass pass, Tensor dy, Saved saved, Tensor dx) {
         pass.backend()
                 .rmsNormBackward(
-                        dy, saved.input(), weight, saved.inverseRms(), dx,
-                        parameter == null ? null : parameter.gradient());
+                        dy, saved.input(), weight.value(), saved.inverseRms(), dx, weight.gradient());
     }
 }

@@ -46,6 +46,20 @@ public abstract class BackendContract extends BackendFixture {
     }
 
     @Test
+    void matmulOfWeightsOnTheLeft() {
+        for (DType dtype : DType.values()) {
+            for (boolean transposed : new boolean[] {false, true}) {
+                Pair a = transposed ? normal(dtype, 70, 33) : normal(dtype, 33, 70);
+                Pair b = transposed ? normal(70, 5) : normal(5, 70);
+                Pair c = output(33, 5);
+                subject.matmul(a.subject(), transposed, b.subject(), !transposed, 1, 0, c.subject());
+                reference.matmul(a.reference(), transposed, b.reference(), !transposed, 1, 0, c.reference());
+                assertSame(c, 1e-5, "matmul, left " + dtype + transposed);
+            }
+        }
+    }
+
+    @Test
     void lowRankMatmul() {
         // Rows, columns, inner size, rank: around the blocks of the CPU, and inner sizes whose last block the update enters.
         int[][] shapes = {
@@ -88,6 +102,28 @@ public abstract class BackendContract extends BackendFixture {
             subject.biasBackward(dy.subject(), dBias.subject());
             reference.biasBackward(dy.reference(), dBias.reference());
             assertSame(dBias, 5e-6, "biasBackward " + n);
+        }
+    }
+
+    @Test
+    void columns() {
+        for (int n : SIZES) {
+            Pair x = normal(n + 70, n);
+            Pair factors = normal(1, n);
+            for (float beta : new float[] {0, 1}) {
+                Pair y = beta == 0 ? output(n + 70, n) : normal(n + 70, n);
+                subject.scaleColumns(x.subject(), factors.subject(), beta, y.subject());
+                reference.scaleColumns(x.reference(), factors.reference(), beta, y.reference());
+                assertSame(y, TOLERANCE, "scaleColumns " + n);
+            }
+            Pair dy = normal(n + 70, n);
+            Pair dots = normal(1, n);
+            subject.columnDots(dy.subject(), x.subject(), dots.subject());
+            reference.columnDots(dy.reference(), x.reference(), dots.reference());
+            assertSame(dots, 5e-6, "columnDots " + n);
+            subject.scaleColumns(x.subject(), factors.subject(), 0, x.subject());
+            reference.scaleColumns(x.reference(), factors.reference(), 0, x.reference());
+            assertSame(x, TOLERANCE, "scaleColumns in place " + n);
         }
     }
 

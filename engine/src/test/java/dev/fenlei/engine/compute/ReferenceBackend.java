@@ -82,6 +82,32 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
+    public void scaleColumns(Tensor x, Tensor factors, float beta, Tensor y) {
+        double[] f = values(factors)[0];
+        double[][] result = values(x);
+        double[][] old = values(y);
+        for (int r = 0; r < result.length; r++) {
+            for (int c = 0; c < f.length; c++) {
+                result[r][c] = result[r][c] * f[c] + (beta == 0 ? 0 : beta * old[r][c]);
+            }
+        }
+        store(result, y);
+    }
+
+    @Override
+    public void columnDots(Tensor a, Tensor b, Tensor dots) {
+        double[][] sum = values(dots);
+        double[][] left = values(a);
+        double[][] right = values(b);
+        for (int r = 0; r < left.length; r++) {
+            for (int c = 0; c < left[r].length; c++) {
+                sum[0][c] += left[r][c] * right[r][c];
+            }
+        }
+        store(sum, dots);
+    }
+
+    @Override
     public void rmsNorm(Tensor x, Tensor weight, float eps, Tensor y, Tensor inverseRms) {
         double[][] inverse = ReferenceMath.inverseRms(values(x), weight.columns(), eps);
         store(ReferenceMath.rmsNorm(values(x), values(weight)[0], inverse), y);

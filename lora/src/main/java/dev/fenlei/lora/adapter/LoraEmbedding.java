@@ -1,11 +1,12 @@
 package dev.fenlei.lora.adapter;
 
 import dev.fenlei.engine.compute.Backend;
+import dev.fenlei.engine.compute.Philox;
 import dev.fenlei.engine.model.Embedding;
-import dev.fenlei.engine.model.Parameter;
 import dev.fenlei.engine.model.Pass;
 import dev.fenlei.engine.tensor.Tensor;
 import dev.fenlei.engine.tensor.Workspace;
+import java.util.List;
 
 /// The low-rank update of an embedding: `y += s·B·A[:, id]`, without dropout, as PEFT has it. A head that is tied to the
 /// embedding keeps the frozen weights.
@@ -15,12 +16,70 @@ import dev.fenlei.engine.tensor.Workspace;
 /// @param a Aᵀ, vocabulary × r: a token's numbers lie side by side here, and in columns on disk
 /// @param b hidden × r
 /// @param scaling s
-record LoraEmbedding(Parameter a, Parameter b, float scaling) implements Embedding.Adaptation {
+record LoraEmbedding(Embedding embedding, AdapterTensor a, AdapterTensor b, float scaling)
+        implements
+            Embedding.Adaptation,
+            AdaptedModule {
+
+    private static final int SAMPLE = 4096;
+
+    static LoraEmbedding create(Backend backend, Embedding embedding, int rank, double scaling) {
+        // PEFT names these two without ".weight".
+        return new LoraEmbedding(
+                embedding,
+                AdapterTensor.zeros(
+                        backend, embedding.name() + ".lora_embedding_A", embedding.weight().rows(), rank,
+                        AdapterTensor.Layout.TURNED),
+                AdapterTensor.zeros(
+                        backend, embedding.name() + ".lora_embedding_B", embedding.weight().columns(), rank,
+                        AdapterTensor.Layout.MATRIX),
+                (float) scaling);
+    }
+
+    @Override
+    public String target() {
+        return embedding.name() + ".weight";
+    }
+
+    @Override
+    public List<AdapterTensor> tensors() {
+        return List.of(a, b);
+    }
+
+    /// A stays 0 and B is normal with the deviation of the embedding itself (PEFT takes 1), so that a step moves a token by the
+    /// same share of its length whatever the scale of the model.
+    @Override
+    public void initialize(Backend backend, long key) {
+        Tensor up = b.parameter().value();
+        float[] values = new float[Math.toIntExact(up.size())];
+        Philox.normal(key, deviation(backend), values);
+        up.copyFrom(values);
+    }
+
+    /// The root of the mean square of the embedding, estimated from its first rows.
+    private double deviation(Backend backend) {
+        Tensor table = embedding.weight();
+        try (Workspace workspace = backend.newWorkspace()) {
+            Tensor rows = workspace.take(Math.min(SAMPLE, table.rows()), table.columns());
+            backend.copy(table.rows(0, rows.rows()), rows);
+            return Math.sqrt(backend.sumOfSquares(rows) / rows.size());
+        }
+    }
+
+    @Override
+    public void select() {
+        embedding.adapt(this);
+    }
+
+    @Override
+    public void merge(Backend backend, Tensor merged) {
+        backend.matmul(a.parameter().value(), false, b.parameter().value(), true, scaling, 1, merged);
+    }
 
     @Override
     public void forward(Pass pass, int[] ids, Tensor y) {
         Workspace.Mark mark = pass.workspace().mark();
-        pass.backend().matmul(gather(pass, ids), false, b.value(), true, scaling, 1, y);
+        pass.backend().matmul(gather(pass, ids), false, b.parameter().value(), true, scaling, 1, y);
         pass.workspace().release(mark);
     }
 
@@ -30,20 +89,16 @@ record LoraEmbedding(Parameter a, Parameter b, float scaling) implements Embeddi
         Workspace workspace = pass.workspace();
         Workspace.Mark mark = workspace.mark();
         Tensor u = gather(pass, ids);
-        backend.matmul(dy, true, u, false, scaling, 1, b.gradient());
-        backend.matmul(dy, false, b.value(), false, scaling, 0, u);
-        backend.scatterAddRows(u, ids, a.gradient());
+        backend.matmul(dy, true, u, false, scaling, 1, b.parameter().gradient());
+        backend.matmul(dy, false, b.parameter().value(), false, scaling, 0, u);
+        backend.scatterAddRows(u, ids, a.parameter().gradient());
         workspace.release(mark);
     }
 
     private Tensor gather(Pass pass, int[] ids) {
-        Tensor u = pass.workspace().take(ids.length, a.value().columns());
-        pass.backend().gatherRows(a.value(), ids, u);
+        Tensor table = a.parameter().value();
+        Tensor u = pass.workspace().take(ids.length, table.columns());
+        pass.backend().gatherRows(table, ids, u);
         return u;
-    }
-
-    /// Adds the update to a table in single precision, vocabulary × hidden.
-    void addTo(Backend backend, Tensor table) {
-        backend.matmul(a.value(), false, b.value(), true, scaling, 1, table);
     }
 }

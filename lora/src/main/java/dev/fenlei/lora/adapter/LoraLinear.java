@@ -1,12 +1,13 @@
 package dev.fenlei.lora.adapter;
 
 import dev.fenlei.engine.compute.Backend;
-import dev.fenlei.engine.compute.Philox;
 import dev.fenlei.engine.model.Adaptation;
+import dev.fenlei.engine.model.Linear;
 import dev.fenlei.engine.model.Parameter;
 import dev.fenlei.engine.model.Pass;
 import dev.fenlei.engine.tensor.Tensor;
 import dev.fenlei.engine.tensor.Workspace;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -14,47 +15,68 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Gradients, with `x' = dropout(x)` and `u = s·x'·Aᵀ` (t × r): `dB = dYᵀ·u`, `du = s·dY·B`, `dA = duᵀ·x'`,
 /// `dX = dY·W + mask ∘ (du·A)`. The gradient of the frozen matrix is never formed.
-final class LoraLinear implements Adaptation {
+///
+/// @param a r × in
+/// @param b out × r
+/// @param scaling s
+record LoraLinear(Linear linear, AdapterTensor a, AdapterTensor b, float scaling, InputDropout dropout)
+        implements
+            Adaptation,
+            AdaptedModule {
 
-    private final Parameter a;
-    private final Parameter b;
-    private final float scaling;
-    private final float dropout;
-    private final int index;
-
-    /// @param a r × in
-    /// @param b out × r
-    /// @param scaling s
-    /// @param index the number of this module, which sets its dropout mask apart from the others'
-    LoraLinear(Parameter a, Parameter b, double scaling, double dropout, int index) {
-        this.a = a;
-        this.b = b;
-        this.scaling = (float) scaling;
-        this.dropout = (float) dropout;
-        this.index = index;
+    static LoraLinear create(Backend backend, Linear linear, int rank, double scaling, InputDropout dropout) {
+        return new LoraLinear(
+                linear,
+                AdapterTensor.zeros(
+                        backend, linear.name() + ".lora_A.weight", rank, linear.inputSize(),
+                        AdapterTensor.Layout.MATRIX),
+                AdapterTensor.zeros(
+                        backend, linear.name() + ".lora_B.weight", linear.outputSize(), rank,
+                        AdapterTensor.Layout.MATRIX),
+                (float) scaling,
+                dropout);
     }
 
-    Parameter a() {
-        return a;
+    @Override
+    public String target() {
+        return linear.name() + ".weight";
     }
 
-    Parameter b() {
-        return b;
+    @Override
+    public List<AdapterTensor> tensors() {
+        return List.of(a, b);
     }
 
-    float scaling() {
-        return scaling;
+    @Override
+    public void initialize(Backend backend, long key) {
+        AdaptedModule.fillUniform(a.parameter().value(), key);
+    }
+
+    @Override
+    public void select() {
+        linear.adapt(this);
+    }
+
+    @Override
+    public void merge(Backend backend, Tensor merged) {
+        backend.matmul(b.parameter().value(), false, a.parameter().value(), false, scaling, 1, merged);
     }
 
     @Override
     public Tensor forward(Pass pass, Tensor weight, Tensor x, float beta, Tensor y) {
-        Backend backend = pass.backend();
+        Tensor u = bottleneck(pass, x);
+        pass.backend().lowRankMatmul(x, weight, u, b.parameter().value(), true, beta, y);
+        return u;
+    }
+
+    /// `u = s·dropout(x)·Aᵀ`, t × r.
+    Tensor bottleneck(Pass pass, Tensor x) {
         Workspace workspace = pass.workspace();
-        Tensor u = workspace.take(x.rows(), a.value().rows());
+        Parameter down = a.parameter();
+        Tensor u = workspace.take(x.rows(), down.value().rows());
         Workspace.Mark mark = workspace.mark();
-        backend.matmul(dropped(pass, x), false, a.value(), true, scaling, 0, u);
+        pass.backend().matmul(dropout.apply(pass, x), false, down.value(), true, scaling, 0, u);
         workspace.release(mark);
-        backend.lowRankMatmul(x, weight, u, b.value(), true, beta, y);
         return u;
     }
 
@@ -63,38 +85,22 @@ final class LoraLinear implements Adaptation {
             Pass pass, Tensor weight, Tensor dy, Tensor x, @Nullable Tensor saved, float beta, @Nullable Tensor dx) {
         Backend backend = pass.backend();
         Workspace workspace = pass.workspace();
+        Parameter down = a.parameter();
+        Parameter up = b.parameter();
         Tensor u = Objects.requireNonNull(saved);
         Workspace.Mark mark = workspace.mark();
-        backend.matmul(dy, true, u, false, 1, 1, b.gradient());
+        backend.matmul(dy, true, u, false, 1, 1, up.gradient());
         Tensor du = workspace.take(u.rows(), u.columns());
-        backend.matmul(dy, false, b.value(), false, scaling, 0, du);
-        backend.matmul(du, true, dropped(pass, x), false, 1, 1, a.gradient());
-        if (dx != null && isDropping(pass)) {
+        backend.matmul(dy, false, up.value(), false, scaling, 0, du);
+        backend.matmul(du, true, dropout.apply(pass, x), false, 1, 1, down.gradient());
+        if (dx != null && dropout.acts(pass)) {
             Tensor dDropped = workspace.take(x.rows(), x.columns());
-            backend.matmul(du, false, a.value(), false, 1, 0, dDropped);
+            backend.matmul(du, false, down.value(), false, 1, 0, dDropped);
             backend.matmul(dy, false, weight, false, 1, beta, dx);
-            backend.dropout(dDropped, dropout, key(pass), true, dx);
+            dropout.backward(pass, dDropped, dx);
         } else if (dx != null) {
-            backend.lowRankMatmul(dy, weight, du, a.value(), false, beta, dx);
+            backend.lowRankMatmul(dy, weight, du, down.value(), false, beta, dx);
         }
         workspace.release(mark);
-    }
-
-    /// `dropout(x)`; the mask is a function of the key, so the backward pass finds the same one.
-    private Tensor dropped(Pass pass, Tensor x) {
-        if (!isDropping(pass)) {
-            return x;
-        }
-        Tensor result = pass.workspace().take(x.rows(), x.columns());
-        pass.backend().dropout(x, dropout, key(pass), false, result);
-        return result;
-    }
-
-    private boolean isDropping(Pass pass) {
-        return pass.training() && dropout > 0;
-    }
-
-    private long key(Pass pass) {
-        return Philox.mix(pass.dropoutKey(), index);
     }
 }

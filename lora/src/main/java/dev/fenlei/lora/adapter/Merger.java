@@ -3,8 +3,8 @@ package dev.fenlei.lora.adapter;
 import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.model.Decoder;
 import dev.fenlei.engine.model.ModelFiles;
+import dev.fenlei.engine.safetensors.SafetensorsException;
 import dev.fenlei.engine.safetensors.SafetensorsWriter;
-import dev.fenlei.engine.safetensors.TensorInfo;
 import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import dev.fenlei.engine.tensor.Workspace;
@@ -14,21 +14,41 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
-/// Adds an adapter's update to the base model's weights and writes a model of its own.
+/// Adds an adapter to the base model's weights and writes a model of its own. Sums are formed in single precision and rounded
+/// once.
 public final class Merger {
+
+    private static final String EMBEDDING = "model.embed_tokens.weight";
+    private static final String HEAD = "lm_head.weight";
 
     /// What was written.
     ///
-    /// @param modules the number of matrices that changed
-    /// @param maxRoundingError the greatest difference between a merged weight in single precision and what was stored,
-    ///     relative to the greatest weight of its matrix
-    public record Report(int modules, double maxRoundingError) {}
+    /// @param tensors the number of tensors that changed
+    /// @param maxAbsoluteError the greatest difference between a merged weight in single precision and what was stored
+    /// @param maxRelativeError the same relative to the greatest weight of its tensor
+    public record Report(int tensors, double maxAbsoluteError, double maxRelativeError) {}
 
-    private Merger() {}
+    private final Decoder decoder;
+    private final Map<String, AdaptedModule> changes;
+    private final boolean untied;
+    private final @Nullable DType dtype;
+    private int merged;
+    private double absoluteError;
+    private double relativeError;
 
-    /// Writes `model.safetensors` and the companions of the base model. Sums are formed in single precision and rounded once.
+    private Merger(Decoder decoder, Adapter adapter, @Nullable DType dtype) {
+        this.decoder = decoder;
+        this.changes = adapter.byTarget();
+        // A head that was tied to the embedding is another matrix as soon as one of the two has changed.
+        this.untied = decoder.config().tiedEmbeddings()
+                && (changes.containsKey(EMBEDDING) || changes.containsKey(HEAD));
+        this.dtype = dtype;
+    }
+
+    /// Writes `model.safetensors` and the companions of the base model.
     ///
     /// @param decoder the base model, from `base`
     /// @param base the base model's directory
@@ -40,50 +60,52 @@ public final class Merger {
         if (Files.isSameFile(base, out)) {
             throw new IllegalArgumentException(out + ": the merged model would replace the base model");
         }
-        Backend backend = decoder.backend();
-        // A head that was tied to the embedding is another matrix as soon as one of the two has changed.
-        boolean untied = decoder.isHeadTrained() || adapter.adaptsEmbedding();
-        double[] error = {0};
-        int[] modules = {0};
-        try (Workspace workspace = backend.newWorkspace()) {
-            List<SafetensorsWriter.Entry> entries = new ArrayList<>();
-            for (String name : decoder.weights().names()) {
-                TensorInfo info = decoder.weights().info(name);
-                Tensor weight = decoder.weights().tensor(name);
-                DType target = dtype == null ? weight.dtype() : dtype;
-                String module = name.replaceFirst("\\.weight$", "");
-                boolean isHead = name.equals("lm_head.weight") && decoder.isHeadTrained();
-                entries.add(new SafetensorsWriter.Entry(name, target, info.shape(), () -> {
-                    workspace.reset();
-                    Tensor source = isHead ? decoder.head().weight() : weight;
-                    Tensor merged = workspace.take(source.rows(), source.columns());
-                    adapter.merge(backend, module, source, merged);
-                    Tensor rounded = workspace.take(target, source.rows(), source.columns());
-                    backend.copy(merged, rounded);
-                    if (adapter.adapts(module)) {
-                        modules[0]++;
-                        error[0] = Math.max(error[0], relativeError(merged, rounded));
-                    }
-                    return rounded;
-                }));
-            }
-            if (untied && !decoder.weights().names().contains("lm_head.weight")) {
-                entries.add(SafetensorsWriter.Entry.matrix("lm_head.weight", decoder.head().weight()));
-            }
-            SafetensorsWriter.write(out.resolve("model.safetensors"), Map.of("format", "pt"), entries);
-        }
+        Merger merger = new Merger(decoder, adapter, dtype);
+        merger.writeWeights(out);
         ModelFiles.copy(base, out, config -> {
             if (dtype != null) {
                 ModelFiles.setDType(config, dtype);
             }
-            if (untied) {
+            if (merger.untied) {
                 config.put("tie_word_embeddings", false);
             }
         });
-        return new Report(modules[0], error[0]);
+        return new Report(merger.merged, merger.absoluteError, merger.relativeError);
     }
 
-    private static double relativeError(Tensor exact, Tensor rounded) {
+    private void writeWeights(Path out) throws IOException {
+        TreeSet<String> names = new TreeSet<>(decoder.weights().names());
+        if (untied) {
+            names.add(HEAD);
+        }
+        try (Workspace workspace = decoder.backend().newWorkspace()) {
+            List<SafetensorsWriter.Entry> entries = new ArrayList<>();
+            for (String name : names) {
+                entries.add(entry(name, workspace));
+            }
+            SafetensorsWriter.write(out.resolve("model.safetensors"), Map.of("format", "pt"), entries);
+        }
+    }
+
+    private SafetensorsWriter.Entry entry(String name, Workspace workspace) throws SafetensorsException {
+        // A head of its own begins as the embedding, even if the file holds an unused one.
+        String source = untied && name.equals(HEAD) ? EMBEDDING : name;
+        Tensor weight = decoder.weights().tensor(source);
+        DType target = dtype == null ? weight.dtype() : dtype;
+        AdaptedModule change = changes.get(name);
+        return new SafetensorsWriter.Entry(name, target, decoder.weights().info(source).shape(), () -> {
+            workspace.reset();
+            return change == null ? converted(weight, target, workspace) : changed(weight, change, target, workspace);
+        });
+    }
+
+    private Tensor changed(Tensor weight, AdaptedModule change, DType target, Workspace workspace) {
+        Backend backend = decoder.backend();
+        Tensor exact = workspace.take(weight.rows(), weight.columns());
+        backend.copy(weight, exact);
+        change.merge(backend, exact);
+        Tensor rounded = converted(exact, target, workspace);
+        merged++;
         double difference = 0;
         double greatest = Double.MIN_NORMAL;
         for (int r = 0; r < exact.rows(); r++) {
@@ -93,6 +115,17 @@ public final class Merger {
                 greatest = Math.max(greatest, Math.abs(value));
             }
         }
-        return difference / greatest;
+        absoluteError = Math.max(absoluteError, difference);
+        relativeError = Math.max(relativeError, difference / greatest);
+        return rounded;
+    }
+
+    private Tensor converted(Tensor weight, DType target, Workspace workspace) {
+        if (weight.dtype() == target) {
+            return weight;
+        }
+        Tensor result = workspace.take(target, weight.rows(), weight.columns());
+        decoder.backend().copy(weight, result);
+        return result;
     }
 }

@@ -45,14 +45,29 @@ public final class Classifier implements AutoCloseable {
     private final Tokenizer tokenizer;
     private final ClassificationPrompt prompt;
     private final LabelScorer scorer;
+    private final Runnable select;
     private final List<AutoCloseable> owned = new ArrayList<>();
 
     /// Over a decoder that someone else opened and will close. What the decoder's adapter is now must stay while the
     /// classifier is used, as the common prefix is computed here.
     public Classifier(Decoder decoder, Tokenizer tokenizer, ClassificationPrompt prompt) {
+        this(decoder, tokenizer, prompt, () -> {});
+    }
+
+    /// Over a decoder that others share: the classifier selects its adapter before every pass. So one base model serves many
+    /// adapters, each with a classifier and a common prefix of its own.
+    ///
+    /// @param adapter of this decoder; null for the bare model
+    public Classifier(Decoder decoder, Tokenizer tokenizer, ClassificationPrompt prompt, @Nullable Adapter adapter) {
+        this(decoder, tokenizer, prompt, adapter == null ? decoder::restore : adapter::select);
+    }
+
+    private Classifier(Decoder decoder, Tokenizer tokenizer, ClassificationPrompt prompt, Runnable select) {
         this.decoder = decoder;
         this.tokenizer = tokenizer;
         this.prompt = prompt;
+        this.select = select;
+        select.run();
         this.scorer = new LabelScorer(decoder, prompt.prefix(), prompt.endToken());
     }
 
@@ -93,6 +108,7 @@ public final class Classifier implements AutoCloseable {
                     prompt.prompt(request.text(), request.candidates()),
                     request.candidates().stream().map(prompt::label).toList()));
         }
+        select.run();
         List<double[]> scores = scorer.score(queries);
         List<Decision> decisions = new ArrayList<>();
         for (int i = 0; i < requests.size(); i++) {
@@ -116,6 +132,7 @@ public final class Classifier implements AutoCloseable {
                 .max()
                 .orElse(0);
         Generation settings = Generation.greedy(longest + 1, Set.of(prompt.endToken()), tokenizer.size());
+        select.run();
         int[] answer = Generator.generate(decoder, ids, settings, id -> true);
         boolean ended = answer.length > 0 && answer[answer.length - 1] == prompt.endToken();
         String text = ended ? tokenizer.decode(Arrays.copyOf(answer, answer.length - 1)).strip() : "";

@@ -38,7 +38,9 @@ final class AdamW {
     }
 
     /// One step with the gradients clipped to the greatest norm allowed; sets them to 0 afterwards.
-    void step(double learningRate, double gradientNorm) {
+    ///
+    /// @param factor of every parameter's learning rate
+    void step(double factor, double gradientNorm) {
         steps++;
         double clip = settings.maxGradNorm() > 0 ? Math.min(1, settings.maxGradNorm() / (gradientNorm + 1e-6)) : 1;
         for (State state : states) {
@@ -50,7 +52,8 @@ final class AdamW {
                     state.m(),
                     state.v(),
                     new Backend.AdamWStep(
-                            learningRate, settings.beta1(), settings.beta2(), settings.epsilon(), decay, steps),
+                            settings.rate(p) * factor, settings.beta1(), settings.beta2(), settings.epsilon(), decay,
+                            steps),
                     (float) clip);
             backend.fill(p.gradient(), 0);
         }

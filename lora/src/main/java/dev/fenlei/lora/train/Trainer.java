@@ -68,14 +68,14 @@ public final class Trainer {
                     }
                     double loss = accumulate(workspace, window, step);
                     double norm = optimizer.gradientNorm();
-                    double rate = settings.learningRate()
-                            * settings.schedule().factor(step, settings.warmupSteps(), total);
+                    double factor = settings.schedule().factor(step, settings.warmupSteps(), total);
+                    double rate = settings.learningRate() * factor;
                     step++;
                     if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
                         throw new TrainingException("step " + step + ": the loss is " + loss + " and the gradient norm "
                                 + norm + "; a lower learning rate may help");
                     }
-                    optimizer.step(rate, norm);
+                    optimizer.step(factor, norm);
                     double progress = epoch + Math.min(1, (double) (from + windowSize) / order.length);
                     long tokens = window.stream().mapToLong(TrainingExample::rows).sum();
                     if (!listener.onStep(new Step(step, total, progress, loss, rate, norm, tokens))) {

@@ -1,5 +1,8 @@
 package dev.fenlei.lora.train;
 
+import dev.fenlei.engine.model.Parameter;
+import org.jspecify.annotations.Nullable;
+
 /// How to train.
 ///
 /// @param epochs passes over the data
@@ -17,6 +20,7 @@ package dev.fenlei.lora.train;
 /// @param shuffle whether every epoch has an order of its own
 /// @param checkpointing whether activations are computed again in the backward pass to save memory
 /// @param maxSteps stops after so many optimizer steps; 0 for all epochs
+/// @param loraPlus rates of their own for some parameters; null for one rate for all
 public record TrainingSettings(
         int epochs,
         int batchSize,
@@ -32,7 +36,8 @@ public record TrainingSettings(
         long seed,
         boolean shuffle,
         boolean checkpointing,
-        int maxSteps) {
+        int maxSteps,
+        @Nullable LoraPlus loraPlus) {
 
     public TrainingSettings {
         require(epochs >= 1, "epochs must be at least 1");
@@ -51,7 +56,20 @@ public record TrainingSettings(
     public static TrainingSettings of(int epochs, int batchSize, int accumulation, double learningRate, long seed) {
         return new TrainingSettings(
                 epochs, batchSize, accumulation, learningRate, Schedule.LINEAR, 0, 0, 0.9, 0.999, 1e-8, 1, seed, true,
-                false, 0);
+                false, 0, null);
+    }
+
+    /// The same settings with the learning rates of LoRA+.
+    public TrainingSettings with(LoraPlus rates) {
+        return new TrainingSettings(
+                epochs, batchSize, accumulation, learningRate, schedule, warmupSteps, weightDecay, beta1, beta2,
+                epsilon,
+                maxGradNorm, seed, shuffle, checkpointing, maxSteps, rates);
+    }
+
+    /// The learning rate of a parameter at its highest.
+    double rate(Parameter parameter) {
+        return loraPlus == null ? learningRate : loraPlus.rate(parameter, learningRate);
     }
 
     /// The number of optimizer steps for a number of examples: the last window of an epoch may be shorter.

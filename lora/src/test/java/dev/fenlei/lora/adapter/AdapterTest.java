@@ -107,13 +107,13 @@ class AdapterTest {
         assertThat(adapted).isNotEqualTo(base);
         Path saved = directory.resolve("deep/adapter");
         adapter.save(saved);
-        adapter.detach(decoder);
+        decoder.restore();
         assertThat(hidden()).isEqualTo(base);
         Adapter loaded = Adapter.load(decoder, saved);
         assertThat(hidden()).isEqualTo(adapted);
         assertThat(loaded.config()).isEqualTo(adapter.config());
-        loaded.detach(decoder);
-        adapter.reattach(decoder);
+        decoder.restore();
+        adapter.select();
         assertThat(hidden()).isEqualTo(adapted);
         try (SafetensorsFile file = SafetensorsFile.open(saved.resolve("adapter_model.safetensors"))) {
             assertThat(file.metadata()).containsEntry("format", "pt");
@@ -129,7 +129,7 @@ class AdapterTest {
         Adapter adapter = Adapter.create(decoder, config("q_proj"), 1);
         Path saved = directory.resolve("adapter");
         adapter.save(saved);
-        adapter.detach(decoder);
+        decoder.restore();
         List<Entry> entries = new ArrayList<>();
         for (Parameter parameter : adapter.parameters()) {
             String name = parameter.name();
@@ -160,7 +160,7 @@ class AdapterTest {
         randomize(adapter);
         Path saved = directory.resolve("adapter");
         adapter.save(saved);
-        adapter.detach(decoder);
+        decoder.restore();
         Path file = saved.resolve("adapter_model.safetensors");
         byte[] bytes = Files.readAllBytes(file);
         String text = new String(bytes, StandardCharsets.ISO_8859_1);

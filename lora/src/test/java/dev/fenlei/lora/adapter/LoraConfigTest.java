@@ -52,7 +52,7 @@ class LoraConfigTest {
 
     @Test
     void namesMatchWholePartsAtTheEnd() throws IOException {
-        LoraConfig.Targets targets = load(
+        TargetModules targets = load(
                 "{\"peft_type\": \"LORA\", \"target_modules\": [\"q_proj\", \"mlp.down_proj\"]}").targets();
         assertThat(targets.matches(QUERY)).isTrue();
         assertThat(targets.matches("q_proj")).isTrue();
@@ -63,7 +63,7 @@ class LoraConfigTest {
 
     @Test
     void aStringIsAPatternForTheWholeName() throws IOException {
-        LoraConfig.Targets targets = load(
+        TargetModules targets = load(
                 "{\"peft_type\": \"LORA\", \"target_modules\": \".*\\\\.[0-4]\\\\.self_attn\\\\.[qv]_proj\"}")
                 .targets();
         assertThat(targets.matches(QUERY)).isTrue();
@@ -74,8 +74,8 @@ class LoraConfigTest {
 
     @Test
     void allLinearMeansEveryModuleOfTheLayers() throws IOException {
-        LoraConfig.Targets targets = load("{\"peft_type\": \"LORA\", \"target_modules\": \"all-linear\"}").targets();
-        for (String module : LoraConfig.ALL_MODULES) {
+        TargetModules targets = load("{\"peft_type\": \"LORA\", \"target_modules\": \"all-linear\"}").targets();
+        for (String module : TargetModules.LINEAR) {
             assertThat(targets.matches("model.layers.0.any." + module)).isTrue();
         }
     }
@@ -114,20 +114,30 @@ class LoraConfigTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
-            use_dora                | true
-            bias                    | "all"
+            use_dora                | "yes"
+            bias                    | "some"
+            bias                    | true
+            layers_to_transform     | [0, 1]
+            layers_to_transform     | ["0"]
+            layers_to_transform     | 1.5
+            exclude_modules         | "["
+            exclude_modules         | [1]
+            modules_to_save         | [""]
+            modules_to_save         | "lm_head"
+            ensure_weight_tying     | true
+            megatron_config         | {"a": 1}
+            loftq_config            | {"loftq_bits": 4}
+            arrow_config            | {"top_k": 2}
+            alora_invocation_tokens | [1, 2]
+            use_bdlora              | {"a": 1}
             fan_in_fan_out          | true
             lora_bias               | true
             use_qalora              | true
             layer_replication       | [[0, 4]]
-            layers_to_transform     | [0, 1]
-            layers_to_transform     | 3
             layers_pattern          | "blocks"
-            exclude_modules         | ["q_proj"]
             target_parameters       | ["experts"]
             trainable_token_indices | [1]
             init_lora_weights       | "pissa"
-            modules_to_save         | ["embed_tokens"]
             modules_to_save         | [3]
             target_modules          | "["
             target_modules          | [1]
@@ -177,9 +187,9 @@ class LoraConfigTest {
     @Test
     void isWrittenAsPeftWritesIt() {
         LoraConfig config = new LoraConfig(
-                "Qwen/Qwen1.5-7B-Chat", 8, 32, 0.1, LoraConfig.Targets.named(List.of("q_proj", "v_proj")), false,
-                Map.of(), Map.of("q_proj", 16.0), List.of("lm_head"));
-        assertThat(new String(config.toJson(), StandardCharsets.UTF_8)).isEqualTo("""
+                "Qwen/Qwen1.5-7B-Chat", 8, 32, 0.1, TargetModules.of(List.of("q_proj", "v_proj")), false, false,
+                Map.of(), Map.of("q_proj", 16.0), Bias.NONE, List.of("lm_head"));
+        assertThat(new String(LoraConfigFile.toJson(config), StandardCharsets.UTF_8)).isEqualTo("""
                 {
                   "alpha_pattern": {
                     "q_proj": 16
@@ -221,7 +231,7 @@ class LoraConfigTest {
                 , "r": 4, "lora_alpha": 2.5, "lora_dropout": 0.05, "use_rslora": true, "base_model_name_or_path": "模型",
                 "rank_pattern": {"z_proj": 2, "a_proj": 3}, "alpha_pattern": {"b": 1.5}, "modules_to_save": ["lm_head"]
                 """);
-        DurableFiles.write(directory.resolve("adapter_config.json"), config.toJson());
+        DurableFiles.write(directory.resolve("adapter_config.json"), LoraConfigFile.toJson(config));
         assertThat(LoraConfig.load(directory)).isEqualTo(config);
         assertThat(LoraConfig.load(directory).rankPattern().keySet()).containsExactly("z_proj", "a_proj");
     }

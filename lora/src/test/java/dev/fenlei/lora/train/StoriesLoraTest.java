@@ -42,7 +42,7 @@ class StoriesLoraTest {
             checkGradients(folder.resolve("lora/step0.grads.safetensors"), decoder, adapter, examples);
             List<Trainer.Step> steps = new ArrayList<>();
             TrainingSettings settings = new TrainingSettings(
-                    10, 1, 1, 1e-2, Schedule.CONSTANT, 0, 0.01, 0.9, 0.999, 1e-8, 1, 1, false, false, 0);
+                    10, 1, 1, 1e-2, Schedule.CONSTANT, 0, 0.01, 0.9, 0.999, 1e-8, 1, 1, false, false, 0, null);
             new Trainer(decoder, adapter.parameters(), settings).train(examples, steps::add);
             JsonNode history = golden.path("history");
             assertThat(steps).hasSize(history.size());

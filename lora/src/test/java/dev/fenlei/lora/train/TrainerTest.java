@@ -41,7 +41,7 @@ class TrainerTest {
 
     private static TrainingSettings settings(long seed, boolean checkpointing) {
         return new TrainingSettings(
-                2, 3, 2, 1e-2, Schedule.LINEAR, 1, 0.01, 0.9, 0.999, 1e-8, 1, seed, true, checkpointing, 0);
+                2, 3, 2, 1e-2, Schedule.LINEAR, 1, 0.01, 0.9, 0.999, 1e-8, 1, seed, true, checkpointing, 0, null);
     }
 
     /// The adapter after training with dropout.

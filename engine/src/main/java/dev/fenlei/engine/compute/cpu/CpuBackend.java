@@ -19,6 +19,7 @@ public final class CpuBackend implements Backend {
     private final Arena arena = Arena.ofShared();
     private final Gemm gemm;
     private final CpuRows rows;
+    private final CpuColumns columns;
     private final CpuNorm norm;
     private final CpuRotary rotary;
     private final CpuAttention attention;
@@ -38,6 +39,7 @@ public final class CpuBackend implements Backend {
         pool = new WorkerPool(threads);
         gemm = new Gemm(pool);
         rows = new CpuRows(pool);
+        columns = new CpuColumns(pool);
         norm = new CpuNorm(pool);
         rotary = new CpuRotary(pool);
         attention = new CpuAttention(pool);
@@ -103,6 +105,22 @@ public final class CpuBackend implements Backend {
         Checks.f32(dy, "dy");
         Checks.f32(dBias, "dBias", 1, dy.columns());
         rows.biasBackward(dy, dBias);
+    }
+
+    @Override
+    public void scaleColumns(Tensor x, Tensor factors, float beta, Tensor y) {
+        Checks.f32(x, "x");
+        Checks.f32(factors, "factors", 1, x.columns());
+        Checks.like(y, "y", x);
+        columns.scale(x, factors, beta, y);
+    }
+
+    @Override
+    public void columnDots(Tensor a, Tensor b, Tensor dots) {
+        Checks.f32(a, "a");
+        Checks.like(b, "b", a);
+        Checks.f32(dots, "dots", 1, a.columns());
+        columns.dots(a, b, dots);
     }
 
     @Override
