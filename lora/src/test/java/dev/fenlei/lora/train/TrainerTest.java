@@ -144,7 +144,7 @@ class TrainerTest {
             for (Parameter parameter : adapter.parameters()) {
                 float[] values = new float[Math.toIntExact(parameter.value().size())];
                 for (int i = 0; i < values.length; i++) {
-                    values[i] = (float) (0.3 * random.nextGaussian());
+                    values[i] = (float) (0.15 * random.nextGaussian());
                 }
                 parameter.value().copyFrom(values);
             }
