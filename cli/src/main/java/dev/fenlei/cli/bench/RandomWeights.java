@@ -34,7 +34,7 @@ public final class RandomWeights {
     public static final long SHARD_BYTES = 5_000_000_000L;
 
     /// 2·√3 deviations are the width of a uniform distribution.
-    private static final float WIDTH = (float) (0.02 * 2 * Math.sqrt(3));
+    private static final float WIDTH = (float) (ModelShape.DEVIATION * 2 * Math.sqrt(3));
 
     private static final int VALUES_PER_BLOCK = 8;
     private static final int BLOCKS_PER_TASK = 1 << 14;

@@ -97,7 +97,9 @@ public record AttentionMask(
     ///
     /// @param rows ascending; null for all
     public AttentionMask withQueries(int @Nullable [] rows) {
-        return new AttentionMask(prefixLength, sequenceStart, linearEnd, parent, window, rows);
+        return Arrays.equals(rows, queries)
+                ? this
+                : new AttentionMask(prefixLength, sequenceStart, linearEnd, parent, window, rows);
     }
 
     /// The number of queries.

@@ -6,7 +6,6 @@ import dev.fenlei.engine.model.Pass;
 import dev.fenlei.engine.tensor.Tensor;
 import dev.fenlei.engine.tensor.Workspace;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /// A low-rank update of an embedding whose columns have a trained length each (DoRA, Liu et al. 2024), as PEFT computes it:
 /// `y = c ∘ (W[id] + s·B·A[:, id])`, where the norms of [DoraFactors] go over the whole vocabulary.
@@ -19,12 +18,12 @@ final class DoraEmbedding implements Embedding.Adaptation, AdaptedModule {
 
     private final LoraEmbedding update;
     private final DoraFactors factors;
-    private double @Nullable [] squares;
 
     DoraEmbedding(Backend backend, LoraEmbedding update) {
         this.update = update;
         this.factors = new DoraFactors(
-                backend, update.embedding().name(), update.embedding().weight().columns());
+                backend, update.embedding().name(), update.embedding().weight().columns(),
+                on -> squaresOfColumns(on, update.embedding().weight()));
     }
 
     @Override
@@ -40,7 +39,7 @@ final class DoraEmbedding implements Embedding.Adaptation, AdaptedModule {
     @Override
     public void initialize(Backend backend, long key) {
         update.initialize(backend, key);
-        factors.initialize(squares(backend));
+        factors.initialize(backend);
     }
 
     @Override
@@ -60,15 +59,6 @@ final class DoraEmbedding implements Embedding.Adaptation, AdaptedModule {
             }
             backend.scaleColumns(merged, scales, 0, merged);
         }
-    }
-
-    private double[] squares(Backend backend) {
-        double[] result = squares;
-        if (result == null) {
-            result = squaresOfColumns(backend, update.embedding().weight());
-            squares = result;
-        }
-        return result;
     }
 
     private static double[] squaresOfColumns(Backend backend, Tensor table) {
@@ -102,7 +92,7 @@ final class DoraEmbedding implements Embedding.Adaptation, AdaptedModule {
         Tensor gram = pass.workspace().take(a.columns(), a.columns());
         pass.backend().matmul(a, true, a, false, 1, 0, gram);
         Tensor b = update.b().parameter().value();
-        factors.update(pass, squares(pass.backend()), products, gram, b, update.scaling());
+        factors.update(pass, products, gram, b, update.scaling());
         pass.workspace().release(mark);
     }
 

@@ -5,6 +5,8 @@ import dev.fenlei.engine.model.Pass;
 import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import dev.fenlei.engine.tensor.Workspace;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /// The factors `c = m / ‖W + s·B·A‖` by which DoRA (Liu et al. 2024) scales the n outputs of an adapted map. As in PEFT the
 /// norm is a constant in the backward pass (section 4.3 of the paper).
@@ -16,11 +18,15 @@ final class DoraFactors {
     private final AdapterTensor magnitude;
     private final Tensor factors;
     private final Tensor inverseNorms;
+    private final Function<Backend, double[]> frozenSquares;
+    private double @Nullable [] squares;
     private boolean current;
 
     /// @param module its name
     /// @param size n
-    DoraFactors(Backend backend, String module, int size) {
+    /// @param frozenSquares computes `‖w‖²` of every output of the frozen map; called once, when needed
+    DoraFactors(Backend backend, String module, int size, Function<Backend, double[]> frozenSquares) {
+        this.frozenSquares = frozenSquares;
         magnitude = AdapterTensor.zeros(
                 backend, module + ".lora_magnitude_vector", 1, size, AdapterTensor.Layout.VECTOR);
         factors = backend.allocate(DType.F32, 1, size);
@@ -33,13 +39,21 @@ final class DoraFactors {
     }
 
     /// Sets m to the norms of the frozen map.
-    ///
-    /// @param squares `‖w‖²` of every output
-    void initialize(double[] squares) {
+    void initialize(Backend backend) {
         Tensor m = magnitude.parameter().value();
-        for (int i = 0; i < squares.length; i++) {
-            m.set(0, i, (float) Math.sqrt(squares[i]));
+        double[] frozen = squares(backend);
+        for (int i = 0; i < frozen.length; i++) {
+            m.set(0, i, (float) Math.sqrt(frozen[i]));
         }
+    }
+
+    private double[] squares(Backend backend) {
+        double[] result = squares;
+        if (result == null) {
+            result = frozenSquares.apply(backend);
+            squares = result;
+        }
+        return result;
     }
 
     /// Whether the factors need not be computed again: those of a pass without training hold until a pass trains.
@@ -49,17 +63,17 @@ final class DoraFactors {
 
     /// Computes the factors.
     ///
-    /// @param squares `‖w‖²` of every output
     /// @param products `A·w` of every output, n × r
     /// @param gram `A·Aᵀ`, r × r
     /// @param b n × r
-    void update(Pass pass, double[] squares, Tensor products, Tensor gram, Tensor b, double scaling) {
+    void update(Pass pass, Tensor products, Tensor gram, Tensor b, double scaling) {
+        double[] frozen = squares(pass.backend());
         int rank = b.columns();
         float[] p = products.toArray();
         float[] g = gram.toArray();
         float[] up = b.toArray();
         float[] m = magnitude.parameter().value().toArray();
-        for (int i = 0; i < squares.length; i++) {
+        for (int i = 0; i < frozen.length; i++) {
             double cross = 0;
             double own = 0;
             for (int k = 0; k < rank; k++) {
@@ -70,7 +84,7 @@ final class DoraFactors {
                 }
                 own += up[i * rank + k] * row;
             }
-            double norm = Math.sqrt(Math.max(0, squares[i] + 2 * scaling * cross + scaling * scaling * own));
+            double norm = Math.sqrt(Math.max(0, frozen[i] + 2 * scaling * cross + scaling * scaling * own));
             double inverse = norm == 0 ? 0 : 1 / norm; // such an output is 0 whatever its factor
             inverseNorms.set(0, i, (float) inverse);
             factors.set(0, i, (float) (m[i] * inverse));

@@ -23,13 +23,14 @@ final class DoraLinear implements Adaptation, AdaptedModule {
     private final LoraLinear update;
     private final InputDropout dropout;
     private final DoraFactors factors;
-    private double @Nullable [] squares;
 
     /// @param update the update, without dropout
     DoraLinear(Backend backend, LoraLinear update, InputDropout dropout) {
         this.update = update;
         this.dropout = dropout;
-        this.factors = new DoraFactors(backend, update.linear().name(), update.linear().outputSize());
+        this.factors = new DoraFactors(
+                backend, update.linear().name(), update.linear().outputSize(),
+                on -> squaresOfRows(on, update.linear().weight()));
     }
 
     @Override
@@ -45,7 +46,7 @@ final class DoraLinear implements Adaptation, AdaptedModule {
     @Override
     public void initialize(Backend backend, long key) {
         update.initialize(backend, key);
-        factors.initialize(squares(backend));
+        factors.initialize(backend);
     }
 
     @Override
@@ -65,24 +66,18 @@ final class DoraLinear implements Adaptation, AdaptedModule {
         }
     }
 
-    /// `‖w‖²` of every row of the frozen weight.
-    private double[] squares(Backend backend) {
-        double[] result = squares;
-        if (result == null) {
-            Tensor weight = update.linear().weight();
-            result = new double[weight.rows()];
-            try (Workspace workspace = backend.newWorkspace()) {
-                for (int from = 0; from < result.length; from += ROWS) {
-                    workspace.reset();
-                    int to = Math.min(result.length, from + ROWS);
-                    Tensor rows = workspace.take(to - from, weight.columns());
-                    backend.copy(weight.rows(from, to), rows);
-                    for (int i = from; i < to; i++) {
-                        result[i] = backend.sumOfSquares(rows.row(i - from));
-                    }
+    private static double[] squaresOfRows(Backend backend, Tensor weight) {
+        double[] result = new double[weight.rows()];
+        try (Workspace workspace = backend.newWorkspace()) {
+            for (int from = 0; from < result.length; from += ROWS) {
+                workspace.reset();
+                int to = Math.min(result.length, from + ROWS);
+                Tensor rows = workspace.take(to - from, weight.columns());
+                backend.copy(weight.rows(from, to), rows);
+                for (int i = from; i < to; i++) {
+                    result[i] = backend.sumOfSquares(rows.row(i - from));
                 }
             }
-            squares = result;
         }
         return result;
     }
@@ -98,7 +93,7 @@ final class DoraLinear implements Adaptation, AdaptedModule {
         Tensor gram = pass.workspace().take(a.rows(), a.rows());
         pass.backend().matmul(a, false, a, true, 1, 0, gram);
         Tensor b = update.b().parameter().value();
-        factors.update(pass, squares(pass.backend()), products, gram, b, update.scaling());
+        factors.update(pass, products, gram, b, update.scaling());
         pass.workspace().release(mark);
     }
 

@@ -65,7 +65,7 @@ public record ModelShape(
     }
 
     /// The deviation of new weights.
-    private static final double DEVIATION = 0.02;
+    public static final double DEVIATION = 0.02;
 
     public ModelShape {
         if (vocabularySize < 300 || hiddenSize < 2 || intermediateSize < 1 || layers < 1 || heads < 1

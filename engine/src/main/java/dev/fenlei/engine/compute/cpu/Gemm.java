@@ -63,10 +63,7 @@ public final class Gemm {
         int m = transposeA ? a.columns() : a.rows();
         int k = transposeA ? a.rows() : a.columns();
         int n = transposeB ? b.rows() : b.columns();
-        if (k != (transposeB ? b.columns() : b.rows()) || m != c.rows() || n != c.columns() || c.dtype() != DType.F32) {
-            throw new IllegalArgumentException("cannot multiply " + a + (transposeA ? " transposed" : "") + " by " + b
-                    + (transposeB ? " transposed" : "") + " into " + c);
-        }
+        checkShapes(a, transposeA, b, transposeB, c);
         if (m == 0 || n == 0) {
             return;
         }
@@ -100,12 +97,18 @@ public final class Gemm {
             matmul(u, false, v, transposeB, 1, 1, c);
             return;
         }
-        if (b.rows() != (transposeB ? n : a.columns()) || b.columns() != (transposeB ? a.columns() : n) || m != c.rows()
-                || c.dtype() != DType.F32) {
-            throw new IllegalArgumentException(
-                    "cannot multiply " + a + " by " + b + (transposeB ? " transposed" : "") + " into " + c);
-        }
+        checkShapes(a, false, b, transposeB, c);
         blocked(new Product(a, false, b, transposeB, new Update(u, v), m, n, depth, 1, beta, c, false));
+    }
+
+    private static void checkShapes(Tensor a, boolean transposeA, Tensor b, boolean transposeB, Tensor c) {
+        int m = transposeA ? a.columns() : a.rows();
+        int k = transposeA ? a.rows() : a.columns();
+        int n = transposeB ? b.rows() : b.columns();
+        if (k != (transposeB ? b.columns() : b.rows()) || m != c.rows() || n != c.columns() || c.dtype() != DType.F32) {
+            throw new IllegalArgumentException("cannot multiply " + a + (transposeA ? " transposed" : "") + " by " + b
+                    + (transposeB ? " transposed" : "") + " into " + c);
+        }
     }
 
     private void blocked(Product product) {
