@@ -28,9 +28,9 @@ public final class ClassifyBenchmark {
     private ClassifyBenchmark() {}
 
     /// @throws UserErrorException if the data do not have the form, or do not fit the model
-    public static Result run(Path model, Path data, int threads, Repetitions repetitions) throws IOException {
-        try (CpuBackend backend = new CpuBackend(threads);
-                Decoder decoder = Decoder.load(model, backend)) {
+    public static Result run(Path model, Path data, CpuBackend backend, Repetitions repetitions)
+            throws IOException {
+        try (Decoder decoder = Decoder.load(model, backend)) {
             Workload work = read(data, decoder.config());
             List<double[]> scores = new ArrayList<>();
             // The common prefix is part of the work, as other systems have to compute it too.
@@ -44,14 +44,16 @@ public final class ClassifyBenchmark {
             Map<String, Object> details = Map.of(
                     "model", model.toString(),
                     "prompts", prompts,
-                    "labels", work.queries().getFirst().labels().size());
+                    "labels", work.queries().getFirst().labels().size(),
+                    "products", backend.products());
             double[] promptRates = Arrays.stream(seconds).map(s -> prompts / s).toArray();
             double[] tokenRates = Arrays.stream(seconds).map(s -> work.tokens() / s).toArray();
             return new Result(
                     List.of(
-                            Measurement.of("classify", "prompts", "prompts/s", promptRates, threads, details),
                             Measurement.of(
-                                    "classify", "prompt tokens", "tokens/s", tokenRates, threads, details)),
+                                    "classify", "prompts", "prompts/s", promptRates, backend.threads(), details),
+                            Measurement.of(
+                                    "classify", "prompt tokens", "tokens/s", tokenRates, backend.threads(), details)),
                     scores);
         }
     }

@@ -1,6 +1,7 @@
 package dev.fenlei.cli.bench;
 
 import dev.fenlei.cli.UserErrorException;
+import dev.fenlei.engine.compute.Precision;
 import dev.fenlei.engine.compute.cpu.CpuBackend;
 import dev.fenlei.engine.compute.cpu.GemmBenchmark;
 import dev.fenlei.engine.compute.cpu.WorkerPool;
@@ -39,15 +40,19 @@ public final class GemmShapes {
     }
 
     /// Measures the peak and every case.
-    public static List<Measurement> run(List<GemmBenchmark.Case> cases, int threads, int repetitions) {
+    ///
+    /// @param precision what the products are computed in
+    public static List<Measurement> run(
+            List<GemmBenchmark.Case> cases, int threads, Precision precision, int repetitions) {
         try (WorkerPool pool = new WorkerPool(threads)) {
-            List<GemmBenchmark.Result> results = GemmBenchmark.run(cases, pool, repetitions);
+            List<GemmBenchmark.Result> results = GemmBenchmark.run(cases, pool, precision, repetitions);
             double peak = results.getFirst().median();
             return results.stream()
                     .map(result -> new Measurement(
                             "gemm", result.shape(), "GFLOP/s", result.min(), result.median(), result.max(), repetitions,
                             result.threads(), CpuBackend.vectorBits(), Measurement.residentPeakBytes(),
-                            Map.of("dtype", result.dtype(), "share_of_peak", result.median() / peak)))
+                            Map.of("dtype", result.dtype(), "products", result.products(), "share_of_peak",
+                                    result.median() / peak)))
                     .toList();
         }
     }

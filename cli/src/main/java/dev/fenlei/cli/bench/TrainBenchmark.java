@@ -24,13 +24,15 @@ import java.util.Map;
 import java.util.stream.IntStream;
 import tools.jackson.databind.JsonNode;
 
-/// LoRA training on given ids: rows of `{"prompt_ids": […], "label_ids": […]}`, in their order, without dropout.
+/// LoRA training on given ids: rows of `{"prompt_ids": […], "label_ids": […]}`, in their order.
 ///
 /// @param steps optimizer steps that count
 /// @param warmUp steps before them
-/// @param batchSize examples in a step
+/// @param batchSize examples in a pass
+/// @param accumulation passes in a step
 /// @param rank of the adapter on all linear maps; alpha is four times as much
-public record TrainBenchmark(int steps, int warmUp, int batchSize, int rank) {
+/// @param dropout of the adapter
+public record TrainBenchmark(int steps, int warmUp, int batchSize, int accumulation, int rank, double dropout) {
 
     private static final long MAX_FILE_BYTES = 1L << 30;
     private static final int MAX_STEPS = 1_000_000;
@@ -45,22 +47,26 @@ public record TrainBenchmark(int steps, int warmUp, int batchSize, int rank) {
             throw new IllegalArgumentException(
                     "--steps must be at least 1, --warm-up not negative, and both together at most " + MAX_STEPS);
         }
-        if (batchSize < 1) {
-            throw new IllegalArgumentException("--batch-size must be at least 1");
+        if (batchSize < 1 || accumulation < 1) {
+            throw new IllegalArgumentException("--batch-size and --grad-accum must be at least 1");
         }
-        LoraConfig _ = lora(rank); // refuses an impossible rank
+        LoraConfig _ = lora(rank, dropout); // refuses what is impossible
     }
 
-    private static LoraConfig lora(int rank) {
-        return LoraConfig.of(rank, 4.0 * rank, 0, TargetModules.LINEAR);
+    private static LoraConfig lora(int rank, double dropout) {
+        return LoraConfig.of(rank, 4.0 * rank, dropout, TargetModules.LINEAR);
+    }
+
+    /// Examples in a step.
+    private int window() {
+        return Math.multiplyExact(batchSize, accumulation);
     }
 
     /// @throws UserErrorException if the data do not have the form, or do not fit the model
-    public Result run(Path model, Path data, int threads, Interruption interruption) throws IOException {
-        try (CpuBackend backend = new CpuBackend(threads);
-                Decoder decoder = Decoder.load(model, backend)) {
+    public Result run(Path model, Path data, CpuBackend backend, Interruption interruption) throws IOException {
+        try (Decoder decoder = Decoder.load(model, backend)) {
             List<TrainingExample> examples = read(data, decoder.config());
-            Adapter adapter = Adapter.create(decoder, lora(rank), SEED);
+            Adapter adapter = Adapter.create(decoder, lora(rank, dropout), SEED);
             List<Trainer.Step> done = new ArrayList<>();
             List<Long> times = new ArrayList<>(List.of(System.nanoTime()));
             new Trainer(decoder, adapter.parameters(), settings(examples.size())).train(examples, step -> {
@@ -69,41 +75,45 @@ public record TrainBenchmark(int steps, int warmUp, int batchSize, int rank) {
                 return !interruption.requested();
             });
             interruption.throwIfRequested();
-            return result(model, done, times, examples.size(), threads);
+            return result(model, done, times, examples.size(), backend);
         }
     }
 
     private TrainingSettings settings(int examples) {
         int all = steps + warmUp;
-        int perEpoch = Math.ceilDiv(examples, batchSize);
+        int perEpoch = Math.ceilDiv(examples, window());
         return new TrainingSettings(
-                Math.ceilDiv(all, perEpoch), batchSize, 1, LEARNING_RATE, Schedule.CONSTANT, 0, 0, 0.9, 0.999, 1e-8, 1,
+                Math.ceilDiv(all, perEpoch), batchSize, accumulation, LEARNING_RATE, Schedule.CONSTANT, 0, 0, 0.9,
+                0.999, 1e-8, 1,
                 SEED, false, false, all, null);
     }
 
-    private Result result(Path model, List<Trainer.Step> done, List<Long> times, int examples, int threads) {
-        int perEpoch = Math.ceilDiv(examples, batchSize);
+    private Result result(Path model, List<Trainer.Step> done, List<Long> times, int examples, CpuBackend backend) {
+        int perEpoch = Math.ceilDiv(examples, window());
         double[] tokens = new double[steps];
         double[] rows = new double[steps];
         for (int i = 0; i < steps; i++) {
             int step = warmUp + i;
             double seconds = (times.get(step + 1) - times.get(step)) / 1e9;
             // The last step of an epoch takes what is left of it.
-            int count = Math.min(batchSize, examples - step % perEpoch * batchSize);
+            int count = Math.min(window(), examples - step % perEpoch * window());
             tokens[i] = done.get(step).tokens() / seconds;
             rows[i] = count / seconds;
         }
         Map<String, Object> details = Map.of(
                 "model", model.toString(),
                 "batch_size", batchSize,
+                "grad_accum", accumulation,
                 "lora_r", rank,
+                "lora_dropout", dropout,
+                "products", backend.products(),
                 "warm_up", warmUp,
                 "first_loss", done.getFirst().loss(),
                 "last_loss", done.getLast().loss());
         return new Result(
                 List.of(
-                        Measurement.of("train", "tokens", "tokens/s", tokens, threads, details),
-                        Measurement.of("train", "examples", "examples/s", rows, threads, details)),
+                        Measurement.of("train", "tokens", "tokens/s", tokens, backend.threads(), details),
+                        Measurement.of("train", "examples", "examples/s", rows, backend.threads(), details)),
                 done.stream().map(Trainer.Step::loss).toList());
     }
 

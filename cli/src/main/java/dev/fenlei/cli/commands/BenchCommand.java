@@ -12,8 +12,11 @@ import dev.fenlei.cli.bench.RandomWeights;
 import dev.fenlei.cli.bench.Repetitions;
 import dev.fenlei.cli.bench.TokenizeBenchmark;
 import dev.fenlei.cli.bench.TrainBenchmark;
+import dev.fenlei.engine.compute.Precision;
+import dev.fenlei.engine.compute.cpu.CpuBackend;
 import dev.fenlei.engine.compute.cpu.GemmBenchmark;
 import dev.fenlei.engine.compute.cpu.WorkerPool;
+import dev.fenlei.engine.model.ModelFiles;
 import dev.fenlei.engine.safetensors.DurableFiles;
 import dev.fenlei.tokenizer.Tokenizer;
 import java.io.IOException;
@@ -100,11 +103,22 @@ public final class BenchCommand extends FenleiCommand {
     @Option(names = "--steps", description = "train: optimizer steps that count (default: ${DEFAULT-VALUE}).")
     private int steps = 10;
 
-    @Option(names = "--batch-size", description = "train: examples in a step (default: ${DEFAULT-VALUE}).")
-    private int batchSize = 16;
+    @Option(names = "--batch-size", description = "train: examples in a pass (default: ${DEFAULT-VALUE}).")
+    private int batchSize = 4;
+
+    @Option(names = "--grad-accum", description = "train: passes in a step (default: ${DEFAULT-VALUE}).")
+    private int accumulation = 4;
 
     @Option(names = "--lora-r", description = "train: rank of the adapter (default: ${DEFAULT-VALUE}).")
     private int rank = 8;
+
+    @Option(names = "--lora-dropout", description = "train: dropout of the adapter (default: ${DEFAULT-VALUE}).")
+    private double dropout = 0.1;
+
+    @Option(names = "--precision",
+            description = "gemm, train, classify: f32 or bf16, what products are computed in (default: gemm f32; else as in "
+                    + "training, bf16 where weights and processor have it).")
+    private @Nullable Precision precision;
 
     @Option(names = "--save", paramLabel = "FILE",
             description = "train, classify: write the losses or scores, to check that the work was done right.")
@@ -134,20 +148,26 @@ public final class BenchCommand extends FenleiCommand {
         List<GemmBenchmark.Case> cases = shapes.isEmpty()
                 ? GemmBenchmark.standardCases()
                 : shapes.stream().map(GemmShapes::parse).toList();
-        print(GemmShapes.run(cases, threads(), repetitions().timed()));
+        print(GemmShapes.run(
+                cases, threads(), precision == null ? Precision.F32 : precision, repetitions().timed()));
     }
 
     private void train() throws IOException {
-        TrainBenchmark benchmark = Arguments.checked(() -> new TrainBenchmark(steps, warmUp, batchSize, rank));
-        TrainBenchmark.Result result = benchmark.run(model.directory(), data(), threads(), interruption());
-        print(result.measurements());
-        save("losses", result.losses());
+        TrainBenchmark benchmark = Arguments.checked(() -> new TrainBenchmark(
+                steps, warmUp, batchSize, accumulation, rank, dropout));
+        try (CpuBackend backend = backend()) {
+            TrainBenchmark.Result result = benchmark.run(model.directory(), data(), backend, interruption());
+            print(result.measurements());
+            save("losses", result.losses());
+        }
     }
 
     private void classify() throws IOException {
-        ClassifyBenchmark.Result result = ClassifyBenchmark.run(model.directory(), data(), threads(), repetitions());
-        print(result.measurements());
-        save("scores", result.scores());
+        try (CpuBackend backend = backend()) {
+            ClassifyBenchmark.Result result = ClassifyBenchmark.run(model.directory(), data(), backend, repetitions());
+            print(result.measurements());
+            save("scores", result.scores());
+        }
     }
 
     private void makeModel() throws IOException {
@@ -180,6 +200,13 @@ public final class BenchCommand extends FenleiCommand {
         }
         say(String.format(
                 Locale.ROOT, "%s with random weights, %.2f GB, written to %s", known, bytes / 1e9, directory));
+    }
+
+    private CpuBackend backend() throws IOException {
+        Precision chosen = precision == null
+                ? CpuBackend.precisionFor(ModelFiles.weightType(model.directory()))
+                : precision;
+        return new CpuBackend(threads(), chosen);
     }
 
     private Repetitions repetitions() {

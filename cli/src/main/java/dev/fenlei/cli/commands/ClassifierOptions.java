@@ -57,7 +57,7 @@ final class ClassifierOptions {
 
     Opened open() throws IOException {
         Path model = modelOptions.model(adapter);
-        Backend backend = modelOptions.backend();
+        Backend backend = modelOptions.backend(model);
         Decoder decoder = null;
         try {
             decoder = Decoder.load(model, backend);

@@ -50,6 +50,9 @@ public final class DoctorCommand extends FenleiCommand {
         out.println("Java          " + machine.javaVersion() + ", " + machine.vmName() + ", " + machine.javaHome());
         out.println("System        " + machine.system() + (machine.cpu().isEmpty() ? "" : ", " + machine.cpu()));
         out.println("Vectors       " + machine.vectorBits() + " bits, " + machine.floatLanes() + " floats at a time");
+        out.println("Products      f32" + (machine.bf16().isEmpty()
+                ? "; bf16 not: " + machine.noBf16()
+                : ", bf16 by machine code (" + machine.bf16() + ")"));
         out.println("Threads       " + machine.threads());
         out.println("Memory        heap up to " + mebibytes(machine.maxHeapBytes()) + ", machine "
                 + mebibytes(machine.physicalMemoryBytes()) + ", free " + mebibytes(machine.freeMemoryBytes()));

@@ -4,7 +4,6 @@ import dev.fenlei.cli.FenleiCommand;
 import dev.fenlei.cli.JsonInput;
 import dev.fenlei.cli.UserErrorException;
 import dev.fenlei.engine.compute.Backend;
-import dev.fenlei.engine.compute.cpu.CpuBackend;
 import dev.fenlei.engine.generate.Generation;
 import dev.fenlei.engine.generate.Generator;
 import dev.fenlei.engine.model.Decoder;
@@ -39,7 +38,7 @@ public final class GenerateCommand extends FenleiCommand {
     private static final long MAX_TOKENIZER_CONFIG_BYTES = 16 << 20;
 
     @Mixin
-    private ModelOption model = new ModelOption();
+    private ModelOptions modelOptions = new ModelOptions();
 
     @Option(names = "--adapter", paramLabel = "DIR", description = "LoRA adapter in PEFT form.")
     private @Nullable Path adapter;
@@ -86,10 +85,10 @@ public final class GenerateCommand extends FenleiCommand {
             throw new ParameterException(
                     spec().commandLine(), "--system belongs to the chat template, which --raw leaves out");
         }
-        Path directory = model.directory(adapter);
+        Path directory = modelOptions.model(adapter);
         Tokenizer tokenizer = Tokenizer.load(directory);
         int[] ids = encode(tokenizer, directory, prompt.equals("-") ? standardInput() : prompt);
-        try (Backend backend = new CpuBackend();
+        try (Backend backend = modelOptions.backend(directory);
                 Decoder decoder = Decoder.load(directory, backend)) {
             if (adapter != null) {
                 Adapter _ = Adapter.load(decoder, adapter);

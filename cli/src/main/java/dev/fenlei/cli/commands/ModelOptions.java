@@ -2,11 +2,12 @@ package dev.fenlei.cli.commands;
 
 import dev.fenlei.cli.UserErrorException;
 import dev.fenlei.engine.compute.Backend;
+import dev.fenlei.engine.compute.Precision;
 import dev.fenlei.engine.compute.cpu.CpuBackend;
 import dev.fenlei.engine.model.Decoder;
+import dev.fenlei.engine.model.ModelFiles;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -18,7 +19,7 @@ final class ModelOptions {
         AUTO, CPU, CUDA
     }
 
-    enum Precision {
+    enum PrecisionChoice {
         AUTO, F32, BF16
     }
 
@@ -28,8 +29,10 @@ final class ModelOptions {
     @Option(names = "--device", description = "auto, cpu or cuda (default: auto).")
     Device device = Device.AUTO;
 
-    @Option(names = "--precision", description = "auto, f32 or bf16; what the CPU computes in (default: auto).")
-    Precision precision = Precision.AUTO;
+    @Option(names = "--precision",
+            description = "auto, f32 or bf16: what matrix products are computed in. auto is bf16 for models stored in it, on "
+                    + "processors that have instructions for it (default: auto).")
+    PrecisionChoice precision = PrecisionChoice.AUTO;
 
     @Option(names = "--threads", description = "Threads that compute (default: one per processor).")
     int threads = Runtime.getRuntime().availableProcessors();
@@ -43,18 +46,19 @@ final class ModelOptions {
         return model.directory(adapter);
     }
 
-    Backend backend() {
+    /// What computes the model in a directory.
+    Backend backend(Path directory) throws IOException {
         if (device == Device.CUDA) {
             throw new UserErrorException("--device cuda: this version computes on the CPU only; leave the option out");
-        }
-        if (precision == Precision.BF16) {
-            throw new UserErrorException("--precision " + precision.name().toLowerCase(Locale.ROOT)
-                    + ": the CPU computes in f32 (weights may be stored in bf16); leave the option out");
         }
         if (threads < 1 || threads > 1024) {
             throw new UserErrorException("--threads must lie between 1 and 1024, it is " + threads);
         }
-        return new CpuBackend(threads);
+        return new CpuBackend(threads, switch (precision) {
+            case AUTO -> CpuBackend.precisionFor(ModelFiles.weightType(directory));
+            case F32 -> Precision.F32;
+            case BF16 -> Precision.BF16;
+        });
     }
 
     /// The value of `--max-length`, if the model can take it.

@@ -93,7 +93,7 @@ public final class TrainCommand extends FenleiCommand {
         DataSet set = DataSet.open(dataPath, columns.options(true));
         CandidatePolicy policy = columns.policy(set.labels());
         Path model = modelOptions.model();
-        try (Backend backend = modelOptions.backend();
+        try (Backend backend = modelOptions.backend(model);
                 Decoder decoder = Decoder.load(model, backend)) {
             Recipe recipe = Recipe.forModel(decoder.config().parameters());
             LoraConfig lora = Arguments.checked(() -> adapterOptions.config(model, recipe));

@@ -1,6 +1,7 @@
 package dev.fenlei.cli.doctor;
 
 import com.sun.management.OperatingSystemMXBean;
+import dev.fenlei.engine.compute.cpu.CpuBackend;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.lang.management.RuntimeMXBean;
@@ -20,6 +21,8 @@ import jdk.incubator.vector.FloatVector;
 /// @param cpuFlags vector instruction sets, in the spelling of Linux; empty when the system does not tell
 /// @param vectorBits width of the widest vectors that the JVM uses
 /// @param floatLanes how many floats such a vector holds
+/// @param bf16 the machine code that multiplies in bfloat16, `amx` or `avx512`; empty if none does
+/// @param noBf16 why there is none; empty if there is
 /// @param threads processors that this process may use, container limits included
 /// @param nativeAccess whether the JVM lets Fenlei call native functions
 /// @param vmArguments the JVM's options
@@ -32,6 +35,8 @@ public record Machine(
         SortedSet<String> cpuFlags,
         int vectorBits,
         int floatLanes,
+        String bf16,
+        String noBf16,
         int threads,
         long maxHeapBytes,
         long physicalMemoryBytes,
@@ -55,6 +60,8 @@ public record Machine(
                 vectorFlags(cpuInfo("flags")),
                 species.vectorBitSize(),
                 species.length(),
+                CpuBackend.bf16Rung().orElse(""),
+                CpuBackend.noBf16Reason(),
                 Runtime.getRuntime().availableProcessors(),
                 Runtime.getRuntime().maxMemory(),
                 system.getTotalMemorySize(),

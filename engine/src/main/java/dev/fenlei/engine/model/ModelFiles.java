@@ -1,6 +1,7 @@
 package dev.fenlei.engine.model;
 
 import dev.fenlei.engine.safetensors.DurableFiles;
+import dev.fenlei.engine.safetensors.Weights;
 import dev.fenlei.engine.tensor.DType;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -30,6 +31,13 @@ public final class ModelFiles {
             "special_tokens_map.json");
 
     private ModelFiles() {}
+
+    /// The type in which the weights of a model are stored: that of its token embedding.
+    public static DType weightType(Path model) throws IOException {
+        try (Weights weights = Weights.open(model)) {
+            return weights.tensor("model.embed_tokens.weight").dtype();
+        }
+    }
 
     /// Copies configuration and tokenizer from one model directory to another.
     ///

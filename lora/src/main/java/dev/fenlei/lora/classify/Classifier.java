@@ -5,6 +5,7 @@ import dev.fenlei.engine.compute.cpu.CpuBackend;
 import dev.fenlei.engine.generate.Generation;
 import dev.fenlei.engine.generate.Generator;
 import dev.fenlei.engine.model.Decoder;
+import dev.fenlei.engine.model.ModelFiles;
 import dev.fenlei.lora.adapter.Adapter;
 import dev.fenlei.tokenizer.ChatTemplate;
 import dev.fenlei.tokenizer.Tokenizer;
@@ -71,11 +72,12 @@ public final class Classifier implements AutoCloseable {
         this.scorer = new LabelScorer(decoder, prompt.prefix(), prompt.endToken());
     }
 
-    /// Opens a model directory and an adapter on the CPU.
+    /// Opens a model directory and an adapter on the CPU, in the precision that suits both.
     ///
     /// @param adapter a PEFT directory; null for the bare model
     public static Classifier load(Path model, @Nullable Path adapter) throws IOException {
-        Backend backend = new CpuBackend();
+        Backend backend = new CpuBackend(
+                CpuBackend.defaultThreads(), CpuBackend.precisionFor(ModelFiles.weightType(model)));
         try {
             Decoder decoder = Decoder.load(model, backend);
             if (adapter != null) {

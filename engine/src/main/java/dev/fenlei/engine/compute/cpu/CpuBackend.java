@@ -2,11 +2,17 @@ package dev.fenlei.engine.compute.cpu;
 
 import dev.fenlei.engine.compute.AttentionMask;
 import dev.fenlei.engine.compute.Backend;
+import dev.fenlei.engine.compute.Precision;
+import dev.fenlei.engine.compute.cpu.x86.Bf16Rung;
+import dev.fenlei.engine.compute.cpu.x86.UnavailableException;
 import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import dev.fenlei.engine.tensor.Workspace;
 import java.lang.foreign.Arena;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// The backend that computes on the processor, with the Vector API.
 ///
@@ -15,7 +21,10 @@ import org.jspecify.annotations.Nullable;
 /// vector widths. Buffers are kept per thread and grow to the largest size used, so that nothing large is allocated later.
 public final class CpuBackend implements Backend {
 
+    private static final Logger LOG = LoggerFactory.getLogger(CpuBackend.class);
+
     private final WorkerPool pool;
+    private final Precision precision;
     private final Arena arena = Arena.ofShared();
     private final Gemm gemm;
     private final CpuRows rows;
@@ -29,15 +38,26 @@ public final class CpuBackend implements Backend {
     private final CpuDropout dropout;
     private final CpuOptimizer optimizer;
 
-    /// Uses as many threads as the property `fenlei.threads` says, or as there are processors.
+    /// Computes in single precision with as many threads as the property `fenlei.threads` says, or as there are processors.
     public CpuBackend() {
-        this(Integer.getInteger("fenlei.threads", Runtime.getRuntime().availableProcessors()));
+        this(defaultThreads());
+    }
+
+    /// Computes in single precision.
+    ///
+    /// @param threads the number of threads that compute, the caller included; at least 1
+    public CpuBackend(int threads) {
+        this(threads, Precision.F32);
     }
 
     /// @param threads the number of threads that compute, the caller included; at least 1
-    public CpuBackend(int threads) {
+    /// @param precision of matrix products. Where the processor has no instructions for [Precision#BF16], they are computed
+    ///     in single precision, and the log says so.
+    public CpuBackend(int threads, Precision precision) {
+        Bf16Rung rung = precision == Precision.BF16 ? bf16() : null;
+        this.precision = rung == null ? Precision.F32 : Precision.BF16;
         pool = new WorkerPool(threads);
-        gemm = new Gemm(pool);
+        gemm = new Gemm(pool, rung);
         rows = new CpuRows(pool);
         columns = new CpuColumns(pool);
         norm = new CpuNorm(pool);
@@ -50,9 +70,62 @@ public final class CpuBackend implements Backend {
         optimizer = new CpuOptimizer(pool);
     }
 
+    private static @Nullable Bf16Rung bf16() {
+        try {
+            Bf16Rung rung = Bf16Rung.best();
+            LOG.debug("products in bfloat16 are computed by machine code ({})", rung.name());
+            return rung;
+        } catch (UnavailableException e) {
+            LOG.warn("products are computed in single precision instead of bfloat16: {}", e.reason());
+            return null;
+        }
+    }
+
+    /// The precision that suits a model: [Precision#BF16] if its weights are stored in it and this processor has
+    /// instructions for it.
+    ///
+    /// @param weights the type of the model's matrices
+    public static Precision precisionFor(DType weights) {
+        return weights == DType.BF16 && bf16Rung().isPresent() ? Precision.BF16 : Precision.F32;
+    }
+
+    /// What multiplies in bfloat16 here: `amx` or `avx512`; empty if nothing does.
+    public static Optional<String> bf16Rung() {
+        try {
+            return Optional.of(Bf16Rung.best().name());
+        } catch (UnavailableException e) {
+            return Optional.empty();
+        }
+    }
+
+    /// Why nothing multiplies in bfloat16 here; empty if something does.
+    public static String noBf16Reason() {
+        try {
+            Bf16Rung _ = Bf16Rung.best();
+            return "";
+        } catch (UnavailableException e) {
+            return e.reason();
+        }
+    }
+
+    /// The threads that the property `fenlei.threads` says, or as many as there are processors.
+    public static int defaultThreads() {
+        return Integer.getInteger("fenlei.threads", Runtime.getRuntime().availableProcessors());
+    }
+
     /// The number of threads that compute.
     public int threads() {
         return pool.threads();
+    }
+
+    /// What matrix products are computed in.
+    public Precision precision() {
+        return precision;
+    }
+
+    /// What computes matrix products, for logs and measurements: `f32` with the vector width, `bf16` with the rung.
+    public String products() {
+        return precision == Precision.F32 ? "f32, " + vectorBits() + " bits" : "bf16, " + bf16Rung().orElseThrow();
     }
 
     /// The width of the vectors that kernels use, in bits.

@@ -6,9 +6,11 @@ import static dev.fenlei.engine.compute.cpu.GemmKernel.LANES;
 import static dev.fenlei.engine.compute.cpu.GemmKernel.MR;
 import static dev.fenlei.engine.compute.cpu.GemmKernel.NR;
 
+import dev.fenlei.engine.compute.cpu.x86.Bf16Rung;
 import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -48,11 +50,18 @@ public final class Gemm {
     private static final int BAND = 32;
 
     private final WorkerPool pool;
+    private final @Nullable PairGemm pairs;
     private final ThreadLocal<Scratch> scratch = ThreadLocal.withInitial(Scratch::new);
 
-    /// A matrix product on the threads of `pool`.
+    /// A matrix product in single precision on the threads of `pool`.
     public Gemm(WorkerPool pool) {
+        this(pool, null);
+    }
+
+    /// @param bf16 what multiplies in bfloat16; null for single precision
+    public Gemm(WorkerPool pool, @Nullable Bf16Rung bf16) {
         this.pool = pool;
+        pairs = bf16 == null ? null : new PairGemm(pool, bf16);
     }
 
     /// `c = alpha · op(a) · op(b) + beta · c`; see [dev.fenlei.engine.compute.Backend#matmul].
@@ -72,6 +81,8 @@ public final class Gemm {
             addNothing(product);
         } else if (transposeB && m <= FEW_ROWS) {
             fewRows(product);
+        } else if (pairs != null && !transposeA) {
+            pairs.multiply(List.of(new PairGemm.Part(a, b)), transposeB, alpha, beta, c);
         } else if (transposeA && n <= FEW_COLUMNS && n < m) {
             // A gradient of LoRA, tall and narrow: better turned over, cᵀ = bᵀ · aᵀ.
             oneBlock(new Product(b, !transposeB, a, !transposeA, null, n, m, k, alpha, beta, c, true));
@@ -98,6 +109,10 @@ public final class Gemm {
             return;
         }
         checkShapes(a, false, b, transposeB, c);
+        if (pairs != null) {
+            pairs.multiply(List.of(new PairGemm.Part(a, b), new PairGemm.Part(u, v)), transposeB, 1, beta, c);
+            return;
+        }
         blocked(new Product(a, false, b, transposeB, new Update(u, v), m, n, depth, 1, beta, c, false));
     }
 

@@ -3,9 +3,14 @@ package dev.fenlei.engine.compute.cpu;
 import static dev.fenlei.engine.compute.cpu.GemmKernel.FLOATS;
 import static dev.fenlei.engine.compute.cpu.GemmKernel.LANES;
 
+import dev.fenlei.engine.compute.Precision;
+import dev.fenlei.engine.compute.cpu.x86.Bf16Rung;
+import dev.fenlei.engine.compute.cpu.x86.TileKernel;
+import dev.fenlei.engine.compute.cpu.x86.UnavailableException;
 import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
@@ -35,8 +40,10 @@ public final class GemmBenchmark {
     ///
     /// @param shape `m x n x k` and the transpositions
     /// @param dtype the type of `b`
+    /// @param products what computed it
     /// @param median the median over the repetitions, in 10⁹ floating-point operations per second, as are `min` and `max`
-    public record Result(String shape, String dtype, int threads, double median, double min, double max) {}
+    public record Result(
+            String shape, String dtype, String products, int threads, double median, double min, double max) {}
 
     /// The shapes of LoRA training with 2,000 tokens (hidden size 256) and 384 tokens (hidden size 1024), and of
     /// generation.
@@ -59,15 +66,54 @@ public final class GemmBenchmark {
                 new Case(4, 2816, 1024, false, true, DType.BF16));
     }
 
-    /// Measures every case and, first, the peak (shape `peak`), each `repetitions` times.
-    public static List<Result> run(List<Case> cases, WorkerPool pool, int repetitions) {
-        Gemm gemm = new Gemm(pool);
+    /// Measures every case and, first, the peak (shape `peak`), each `repetitions` times. In bfloat16 the peak is what the
+    /// machine code reaches on operands in the first-level cache.
+    ///
+    /// @throws IllegalArgumentException if this machine has no instructions for the precision
+    public static List<Result> run(List<Case> cases, WorkerPool pool, Precision precision, int repetitions) {
+        Bf16Rung rung = precision == Precision.BF16 ? rung() : null;
+        Gemm gemm = new Gemm(pool, rung);
+        String products = rung == null ? "f32" : "bf16, " + rung.name();
         return IntStream.rangeClosed(0, cases.size())
-                .mapToObj(i -> i == 0 ? peak(pool, repetitions) : measure(gemm, pool, cases.get(i - 1), repetitions))
+                .mapToObj(i -> {
+                    if (i > 0) {
+                        return measure(gemm, products, pool, cases.get(i - 1), repetitions);
+                    }
+                    return rung == null ? peak(pool, repetitions) : peak(rung, products, pool, repetitions);
+                })
                 .toList();
     }
 
-    private static Result measure(Gemm gemm, WorkerPool pool, Case shape, int repetitions) {
+    private static Bf16Rung rung() {
+        try {
+            return Bf16Rung.best();
+        } catch (UnavailableException e) {
+            throw new IllegalArgumentException("cannot multiply in bfloat16: " + e.reason(), e);
+        }
+    }
+
+    /// One group of rows by one panel, over and over, on every thread.
+    private static Result peak(Bf16Rung rung, String products, WorkerPool pool, int repetitions) {
+        TileKernel kernel = rung.tile();
+        int slots = 128;
+        int runs = 1000;
+        long operands = Math.max(kernel.rows(), TileKernel.COLUMNS) * slots * 4L;
+        long tile = (long) kernel.rows() * TileKernel.COLUMNS * Float.BYTES;
+        try (Arena arena = Arena.ofShared()) {
+            MemorySegment memory = arena.allocate(pool.threads() * (2 * operands + tile), 64);
+            double[] rates = time(
+                    2.0 * kernel.rows() * TileKernel.COLUMNS * 2 * slots * runs * pool.threads(), repetitions,
+                    () -> pool.parallel(pool.threads(), thread -> {
+                        long a = memory.address() + thread * (2 * operands + tile);
+                        for (int i = 0; i < runs; i++) {
+                            kernel.multiply(a, slots * 4L, a + operands, slots, a + 2 * operands, 1, false);
+                        }
+                    }));
+            return result("peak", "BF16", products, pool.threads(), rates);
+        }
+    }
+
+    private static Result measure(Gemm gemm, String products, WorkerPool pool, Case shape, int repetitions) {
         try (Arena arena = Arena.ofShared()) {
             int m = shape.m;
             int n = shape.n;
@@ -77,7 +123,7 @@ public final class GemmBenchmark {
             Tensor c = random(arena, DType.F32, m, n);
             double[] rates = time(2.0 * m * n * k, repetitions,
                     () -> gemm.matmul(a, shape.transposeA, b, shape.transposeB, 1, 0, c));
-            return result(shape.toString(), shape.dtype.name(), pool.threads(), rates);
+            return result(shape.toString(), shape.dtype.name(), products, pool.threads(), rates);
         }
     }
 
@@ -87,7 +133,7 @@ public final class GemmBenchmark {
         float[] sink = new float[pool.threads() * LANES];
         double[] rates = time(2.0 * 12 * LANES * steps * pool.threads(), repetitions,
                 () -> pool.parallel(pool.threads(), thread -> multiplyAdds(steps, sink, thread * LANES)));
-        return result("peak", "F32", pool.threads(), rates);
+        return result("peak", "F32", "f32", pool.threads(), rates);
     }
 
     private static void multiplyAdds(int steps, float[] sink, int at) {
@@ -132,9 +178,9 @@ public final class GemmBenchmark {
         return rates;
     }
 
-    private static Result result(String shape, String dtype, int threads, double[] rates) {
+    private static Result result(String shape, String dtype, String products, int threads, double[] rates) {
         Arrays.sort(rates);
-        return new Result(shape, dtype, threads, rates[rates.length / 2], rates[0], rates[rates.length - 1]);
+        return new Result(shape, dtype, products, threads, rates[rates.length / 2], rates[0], rates[rates.length - 1]);
     }
 
     private static Tensor random(Arena arena, DType dtype, int rows, int columns) {
