@@ -9,6 +9,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.List;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
@@ -28,8 +29,13 @@ final class PairGemm {
     /// Slots that are multiplied at a time: a panel of this height stays in the first-level cache.
     private static final int KC = 256;
 
-    /// The part of `b` that is packed at a time.
+    /// The part of `b` that is packed at a time; it stays in the third-level cache.
     private static final long MAX_CHUNK_BYTES = 16L << 20;
+    private static final int MAX_CHUNK_PANELS = 64;
+
+    /// What one task packs of a `b` that is not transposed; its rows stay in the second-level cache.
+    private static final int PANELS_PER_PACK = 16;
+    private static final int SLOTS_PER_PACK = 64;
 
     private static final int COLUMNS = TileKernel.COLUMNS;
     private static final int PANEL_ROW = COLUMNS * Float.BYTES;
@@ -89,95 +95,195 @@ final class PairGemm {
         return (Math.ceilDiv(k, 2) + unit - 1) / unit * unit;
     }
 
-    private void run(Product p) {
-        int depth = p.parts.stream().mapToInt(part -> slots(part.a.columns())).sum();
-        long panelBytes = (long) depth * PANEL_ROW;
-        int chunkPanels = (int) Math.clamp(MAX_CHUNK_BYTES / panelBytes, 1, p.panels());
-        int blocks = Math.ceilDiv(p.m, MC);
-        Scratch mine = scratch.get();
-        for (int chunk = 0; chunk < p.panels(); chunk += chunkPanels) {
-            int firstPanel = chunk;
-            int panels = Math.min(chunkPanels, p.panels() - firstPanel);
-            MemorySegment packed = mine.chunk.of(panels * panelBytes);
-            pool.parallel(panels, task -> packPanel(p, firstPanel + task, packed, task * panelBytes));
-            int groups = Math.clamp(Math.ceilDiv(4 * pool.threads(), blocks), 1, panels);
-            int perTask = Math.ceilDiv(panels, groups);
-            pool.parallel(blocks * groups, task -> {
-                int block = task / groups;
-                int first = task % groups * perTask;
-                int last = Math.min(panels, first + perTask);
-                if (first < last) {
-                    block(p, block * MC, firstPanel, first, last, packed, panelBytes, depth);
-                }
-            });
+    /// Slots `first` to `first + count` of a part.
+    private record Segment(Part part, int first, int count) {
+
+        /// Where they begin among the elements along the sum.
+        int element() {
+            return 2 * first;
+        }
+
+        /// How many elements they hold; the last slots may be filled up with zeros.
+        int elements() {
+            return Math.min(2 * count, part.a.columns() - element());
         }
     }
 
+    /// What is packed at a time: some panels of `b`, over some of the slots.
+    private record Chunk(List<Segment> segments, int firstPanel, int panels) {
+
+        int slots() {
+            return segments.stream().mapToInt(Segment::count).sum();
+        }
+
+        long panelBytes() {
+            return (long) slots() * PANEL_ROW;
+        }
+    }
+
+    private void run(Product p) {
+        int panels = Math.min(p.panels(), MAX_CHUNK_PANELS);
+        int depth = (int) (MAX_CHUNK_BYTES / PANEL_ROW / panels) / KC * KC;
+        List<List<Segment>> steps = steps(p.parts, depth);
+        for (int panel = 0; panel < p.panels(); panel += panels) {
+            for (List<Segment> segments : steps) {
+                Chunk chunk = new Chunk(segments, panel, Math.min(panels, p.panels() - panel));
+                run(p, chunk, segments.equals(steps.getFirst()) ? p.beta : 1);
+            }
+        }
+    }
+
+    /// The slots of all parts, in order, in steps of at most `depth`.
+    private List<List<Segment>> steps(List<Part> parts, int depth) {
+        List<List<Segment>> steps = new ArrayList<>();
+        int room = 0;
+        for (Part part : parts) {
+            int slots = slots(part.a.columns());
+            for (int first = 0; first < slots;) {
+                if (room == 0) {
+                    steps.add(new ArrayList<>());
+                    room = depth;
+                }
+                int count = Math.min(room, slots - first);
+                steps.getLast().add(new Segment(part, first, count));
+                first += count;
+                room -= count;
+            }
+        }
+        return steps;
+    }
+
+    private void run(Product p, Chunk chunk, float beta) {
+        MemorySegment packed = scratch.get().chunk.of(chunk.panels * chunk.panelBytes());
+        pack(p, chunk, packed);
+        int blocks = Math.ceilDiv(p.m, MC);
+        int groups = Math.clamp(Math.ceilDiv(4 * pool.threads(), blocks), 1, chunk.panels);
+        int perTask = Math.ceilDiv(chunk.panels, groups);
+        pool.parallel(blocks * groups, task -> {
+            int first = task % groups * perTask;
+            int last = Math.min(chunk.panels, first + perTask);
+            if (first < last) {
+                block(p, chunk, task / groups * MC, first, last, packed, beta);
+            }
+        });
+    }
+
     /// Multiplies one block of rows by the panels `first` to `last` of a chunk.
-    private void block(
-            Product p, int row, int firstPanel, int first, int last, MemorySegment packed, long panelBytes,
-            int depth) {
+    private void block(Product p, Chunk chunk, int row, int first, int last, MemorySegment packed, float beta) {
         Scratch s = scratch.get();
         int rows = Math.min(MC, p.m - row);
         int inGroups = rows / kernel.rows() * kernel.rows();
-        // An odd number of cache lines, so that the rows spread over the sets of the cache.
-        long pitch = (depth * 4L + 127) / 128 * 128 + 64;
+        long pitch = oddLines(chunk.slots() * 4L);
         MemorySegment block = s.block.of(MC * pitch);
         long column = 0;
-        for (Part part : p.parts) {
-            int k = part.a.columns();
-            int from = readInPlace(part.a, k) ? inGroups : 0;
+        for (Segment segment : chunk.segments) {
+            int from = readInPlace(segment) ? inGroups : 0;
             PairPack.rows(
-                    part.a, row + from, 0, rows - from, k, convert, block, column + from * pitch, pitch,
-                    2 * slots(k));
-            column += slots(k) * 4L;
+                    segment.part.a, row + from, segment.element(), rows - from, segment.elements(), convert, block,
+                    column + from * pitch, pitch, 2 * segment.count);
+            column += segment.count * 4L;
         }
         for (int panel = first; panel < last; panel++) {
-            long b = packed.address() + panel * panelBytes;
-            long at = block.address();
+            long b = packed.address() + panel * chunk.panelBytes();
+            long packedRows = block.address();
             boolean accumulate = false;
-            for (Part part : p.parts) {
-                int slots = slots(part.a.columns());
-                boolean inPlace = readInPlace(part.a, part.a.columns());
-                long a = inPlace ? part.a.address() + (long) row * part.a.stride() * Short.BYTES : at;
-                long aPitch = inPlace ? (long) part.a.stride() * Short.BYTES : pitch;
-                for (int k0 = 0; k0 < slots; k0 += KC) {
-                    long kc = Math.min(KC, slots - k0);
+            for (Segment segment : chunk.segments) {
+                Tensor a = segment.part.a;
+                boolean inPlace = readInPlace(segment);
+                long aPitch = inPlace ? (long) a.stride() * Short.BYTES : pitch;
+                long rowsInGroups = inPlace ? a.address() + row * aPitch + segment.first * 4L : packedRows;
+                for (int k0 = 0; k0 < segment.count; k0 += KC) {
+                    long kc = Math.min(KC, segment.count - k0);
                     if (inGroups > 0) {
                         kernel.multiply(
-                                a + k0 * 4L, aPitch, b, kc, s.tile.address(), inGroups / kernel.rows(), accumulate);
+                                rowsInGroups + k0 * 4L, aPitch, b, kc, s.tile.address(), inGroups / kernel.rows(),
+                                accumulate);
                     }
                     if (inGroups < rows) {
                         kernel.multiply(
-                                at + inGroups * pitch + k0 * 4L, pitch, b, kc,
+                                packedRows + inGroups * pitch + k0 * 4L, pitch, b, kc,
                                 s.tile.address() + (long) inGroups * PANEL_ROW, 1, accumulate);
                     }
                     b += kc * PANEL_ROW;
                     accumulate = true;
                 }
-                at += slots * 4L;
+                packedRows += segment.count * 4L;
             }
-            store(p, row, (firstPanel + panel) * COLUMNS, rows, s);
+            store(p, row, (chunk.firstPanel + panel) * COLUMNS, rows, beta, s);
         }
     }
 
-    private void packPanel(Product p, int panel, MemorySegment to, long offset) {
+    /// An odd number of cache lines, so that rows at this distance spread over the sets of the cache.
+    private static long oddLines(long bytes) {
+        return (bytes + 127) / 128 * 128 + 64;
+    }
+
+    private boolean readInPlace(Segment segment) {
+        return readInPlace(segment.part.a, segment.part.a.columns());
+    }
+
+    /// Packs the panels of `b` one after another, each slot by slot.
+    private void pack(Product p, Chunk chunk, MemorySegment to) {
+        if (p.transposeB) {
+            pool.parallel(chunk.panels, panel -> {
+                long target = panel * chunk.panelBytes();
+                for (Segment segment : chunk.segments) {
+                    packTransposed(segment, (chunk.firstPanel + panel) * COLUMNS, to, target);
+                    target += (long) segment.count * PANEL_ROW;
+                }
+            });
+            return;
+        }
+        // Rows of `b` are read over several panels, as a panel alone takes too little of each.
+        int groups = Math.ceilDiv(chunk.panels, PANELS_PER_PACK);
+        long target = 0;
+        for (Segment segment : chunk.segments) {
+            long start = target;
+            pool.parallel(groups * Math.ceilDiv(segment.count, SLOTS_PER_PACK), task -> {
+                int first = task / groups * SLOTS_PER_PACK;
+                int count = Math.min(SLOTS_PER_PACK, segment.count - first);
+                int panel = task % groups * PANELS_PER_PACK;
+                int last = Math.min(chunk.panels, panel + PANELS_PER_PACK);
+                Segment slots = new Segment(segment.part, segment.first + first, count);
+                packRows(
+                        slots, (chunk.firstPanel + panel) * COLUMNS, last - panel, to,
+                        panel * chunk.panelBytes() + start + (long) first * PANEL_ROW, chunk.panelBytes());
+            });
+            target += (long) segment.count * PANEL_ROW;
+        }
+    }
+
+    private void packTransposed(Segment segment, int column, MemorySegment to, long target) {
         Scratch s = scratch.get();
-        int column = panel * COLUMNS;
-        int columns = Math.min(COLUMNS, p.n - column);
-        long target = offset;
-        for (Part part : p.parts) {
-            int k = part.a.columns();
-            int slots = slots(k);
-            if (p.transposeB) {
-                long pitch = (slots * 4L + 127) / 128 * 128 + 64;
-                MemorySegment strip = s.strip.of(COLUMNS * pitch);
-                PairPack.rows(part.b, column, 0, columns, k, convert, strip, 0, pitch, 2 * slots);
-                transpose(strip, pitch, slots, to, target, s);
-            } else {
-                zip(part.b, column, columns, k, slots, to, target, s);
-            }
-            target += (long) slots * PANEL_ROW;
+        Tensor b = segment.part.b;
+        int columns = Math.min(COLUMNS, b.rows() - column);
+        long pitch = oddLines(segment.count * 4L);
+        MemorySegment strip = s.strip.of(COLUMNS * pitch);
+        PairPack.rows(
+                b, column, segment.element(), columns, segment.elements(), convert, strip, 0, pitch,
+                2 * segment.count);
+        transpose(strip, pitch, segment.count, to, target, s);
+    }
+
+    /// Rows of `b` as they stand to slots of `panels` panels, which are `panelBytes` apart.
+    private void packRows(Segment segment, int column, int panels, MemorySegment to, long target, long panelBytes) {
+        Tensor b = segment.part.b;
+        int k = Math.max(0, segment.elements());
+        int columns = Math.min(panels * COLUMNS, b.columns() - column);
+        MemorySegment rows = b.memory();
+        long pitch = b.stride() * 2L;
+        long offset = segment.element() * pitch + column * 2L;
+        if (b.dtype() != DType.BF16 || columns < panels * COLUMNS) {
+            pitch = panels * COLUMNS * 2L;
+            offset = 0;
+            rows = scratch.get().strip.of(2L * SLOTS_PER_PACK * pitch);
+            PairPack.rows(b, segment.element(), column, k, columns, convert, rows, 0, pitch, panels * COLUMNS);
+        }
+        for (int panel = 0; panel < panels; panel++) {
+            long start = target + panel * panelBytes;
+            PairPack.zip(rows, offset + panel * 64L, pitch, k, to, start);
+            long used = (long) Math.ceilDiv(k, 2) * PANEL_ROW;
+            to.asSlice(start + used, segment.count * (long) PANEL_ROW - used).fill((byte) 0);
         }
     }
 
@@ -202,21 +308,7 @@ final class PairGemm {
         }
     }
 
-    /// 32 columns of `b`, as they stand, to slots.
-    private void zip(
-            Tensor b, int column, int columns, int k, int slots, MemorySegment to, long target, Scratch s) {
-        if (b.dtype() == DType.BF16 && columns == COLUMNS) {
-            PairPack.zip(b.memory(), column * 2L, b.stride() * 2L, k, to, target);
-        } else {
-            MemorySegment strip = s.strip.of(k * 64L);
-            PairPack.rows(b, 0, column, k, columns, convert, strip, 0, 64, COLUMNS);
-            PairPack.zip(strip, 0, 64, k, to, target);
-        }
-        long used = Math.ceilDiv(k, 2);
-        to.asSlice(target + used * PANEL_ROW, (slots - used) * PANEL_ROW).fill((byte) 0);
-    }
-
-    private static void store(Product p, int row, int column, int rows, Scratch s) {
+    private static void store(Product p, int row, int column, int rows, float beta, Scratch s) {
         int columns = Math.min(COLUMNS, p.n - column);
         Tensor c = p.c;
         if (!p.transposeC) {
@@ -224,7 +316,7 @@ final class PairGemm {
                 for (int i = 0; i < columns; i += LANES) {
                     storeRow(
                             s.tile, (long) r * PANEL_ROW + i * 4L, c, row + r, column + i,
-                            Math.min(LANES, columns - i), p.alpha, p.beta);
+                            Math.min(LANES, columns - i), p.alpha, beta);
                 }
             }
             return;
@@ -234,7 +326,7 @@ final class PairGemm {
             for (int i = 0; i < columns; i += LANES) {
                 PairPack.transpose(s.tile, (long) r * PANEL_ROW + i * 4L, PANEL_ROW, s.turned, 0, 64, s.square);
                 for (int j = 0; j < Math.min(LANES, columns - i); j++) {
-                    storeRow(s.turned, j * 64L, c, column + i + j, row + r, width, p.alpha, p.beta);
+                    storeRow(s.turned, j * 64L, c, column + i + j, row + r, width, p.alpha, beta);
                 }
             }
         }
