@@ -165,7 +165,7 @@ public interface Backend extends AutoCloseable {
     void copy(Tensor from, Tensor to);
 
     /// Inverted dropout (Srivastava et al. 2014): element `i` (in row order) is kept and multiplied by `1/(1−p)` when the
-    /// counter-based generator [Philox] keyed by `key` says so at counter `i`, else it is 0. `out` may be `x` itself.
+    /// counter-based generator says so ([Philox#half] / 2¹⁶ ≥ p), else it is 0. `out` may be `x` itself.
     ///
     /// @param accumulate adds to `out` instead of overwriting it
     void dropout(Tensor x, float p, long key, boolean accumulate, Tensor out);

@@ -7,6 +7,9 @@ public final class Philox {
     /// The number of rounds.
     public static final int ROUNDS = 10;
 
+    /// Rounds of [#half]: the fewest with which the generator passes the tests of TestU01 (Salmon et al., table 2).
+    public static final int MASK_ROUNDS = 7;
+
     /// The factor of word 0.
     public static final int M0 = 0xD2511F53;
 
@@ -23,13 +26,17 @@ public final class Philox {
 
     /// Fills `out[0..3]` with the four words at `counter` of the stream `key`.
     public static void block(long key, long counter, int[] out) {
+        block(key, counter, ROUNDS, out);
+    }
+
+    private static void block(long key, long counter, int rounds, int[] out) {
         int k0 = (int) key;
         int k1 = (int) (key >>> 32);
         int c0 = (int) counter;
         int c1 = (int) (counter >>> 32);
         int c2 = 0;
         int c3 = 0;
-        for (int round = 0; round < ROUNDS; round++) {
+        for (int round = 0; round < rounds; round++) {
             long p0 = (M0 & 0xFFFFFFFFL) * (c0 & 0xFFFFFFFFL);
             long p1 = (M1 & 0xFFFFFFFFL) * (c2 & 0xFFFFFFFFL);
             int n0 = (int) (p1 >>> 32) ^ c1 ^ k0;
@@ -45,6 +52,15 @@ public final class Philox {
         out[1] = c1;
         out[2] = c2;
         out[3] = c3;
+    }
+
+    /// The 16-bit number that decides about element `i` of a dropout mask: of the block at counter `i >>> 3`, the lower halves of
+    /// the four words and then their upper halves.
+    ///
+    /// @param words room for a block
+    public static int half(long key, long i, int[] words) {
+        block(key, i >>> 3, MASK_ROUNDS, words);
+        return words[(int) i & 3] >>> ((int) i & 4) * 4 & 0xFFFF;
     }
 
     /// Mixes two numbers into a key for an independent stream (the finaliser of SplitMix64, Steele et al. 2014).

@@ -273,8 +273,7 @@ public final class ReferenceBackend implements Backend {
         for (int r = 0; r < x.rows(); r++) {
             for (int c = 0; c < x.columns(); c++) {
                 long i = (long) r * x.columns() + c;
-                Philox.block(key, i >>> 2, words);
-                double kept = Philox.uniform(words[(int) (i & 3)]) >= p ? from[r][c] / (1 - (double) p) : 0;
+                double kept = Philox.half(key, i, words) * 0x1p-16 >= p ? from[r][c] / (1 - (double) p) : 0;
                 to[r][c] = kept + (accumulate ? to[r][c] : 0);
             }
         }

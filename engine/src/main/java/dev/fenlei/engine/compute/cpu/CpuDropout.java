@@ -7,15 +7,19 @@ import java.lang.foreign.MemorySegment;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.LongVector;
 import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShuffle;
 
-/// Inverted dropout whose mask is a function of key and position: element `i` takes word `i & 3` of the [Philox] block at
-/// counter `i >>> 2` and is kept iff the word, as a number in [0, 1), is at least `p`.
+/// Inverted dropout whose mask is a function of key and position; see [Philox#half].
 final class CpuDropout {
 
     private static final int LONGS = Lanes.LONGS.length();
-    private static final VectorShuffle<Long> ZIP_LOW = VectorShuffle.makeZip(Lanes.LONGS, 0);
-    private static final VectorShuffle<Long> ZIP_HIGH = VectorShuffle.makeZip(Lanes.LONGS, 1);
+    private static final long LOWER_HALVES = 0x0000FFFF0000FFFFL;
+
+    /// Lane numbers of two vectors, the second counted from LONGS: their lanes by turns, and by turns in pairs.
+    private static final LongVector ZIP_LOW = zipIndexes(0, 1);
+    private static final LongVector ZIP_HIGH = zipIndexes(LONGS, 1);
+    private static final LongVector HALVES_LOW = zipIndexes(0, 2);
+    private static final LongVector HALVES_HIGH = zipIndexes(LONGS, 2);
+
     private static final LongVector LANE = LongVector.zero(Lanes.LONGS).addIndex(1);
     private static final long LOW = 0xFFFFFFFFL;
 
@@ -25,9 +29,19 @@ final class CpuDropout {
         this.pool = pool;
     }
 
+    /// Indexes that take `run` lanes of each of two vectors by turns, for the places from `first` on.
+    private static LongVector zipIndexes(int first, int run) {
+        long[] indexes = new long[LONGS];
+        for (int i = 0; i < LONGS; i++) {
+            int place = first + i;
+            int turn = place / run;
+            indexes[i] = turn / 2 * run + place % run + turn % 2 * LONGS;
+        }
+        return LongVector.fromArray(Lanes.LONGS, indexes, 0);
+    }
+
     void apply(Tensor x, float p, long key, boolean accumulate, Tensor out) {
-        // uniform(word) >= p, both sides times 2²⁴, is an integer comparison.
-        int threshold = (int) Math.ceil(p * 0x1p24);
+        int threshold = (int) Math.ceil(p * 0x1p16);
         float factor = 1 / (1 - p);
         Spans.of(x, out).run(pool, (_, row, column, length) -> {
             long first = (long) row * x.columns() + column;
@@ -38,21 +52,20 @@ final class CpuDropout {
         });
     }
 
-    /// The factor, 0 or `factor`, of each element from `first` on: whole blocks of four by vectors, the ends one by one.
+    /// The factor, 0 or `factor`, of each element from `first` on: whole blocks of eight by vectors, the ends one by one.
     private static void fill(float[] factors, long first, int length, long key, int threshold, float factor) {
-        int head = Math.min(length, (int) (-first & 3));
-        int blocks = (length - head) / (4 * LONGS) * LONGS;
+        int head = Math.min(length, (int) (-first & 7));
+        int blocks = (length - head) / (8 * LONGS) * LONGS;
         fillOneByOne(factors, 0, head, first, key, threshold, factor);
-        fillBlocks(factors, head, (first + head) >>> 2, blocks, key, threshold, factor);
-        fillOneByOne(factors, head + 4 * blocks, length, first, key, threshold, factor);
+        fillBlocks(factors, head, (first + head) >>> 3, blocks, key, threshold, factor);
+        fillOneByOne(factors, head + 8 * blocks, length, first, key, threshold, factor);
     }
 
     private static void fillOneByOne(
             float[] factors, int from, int to, long first, long key, int threshold, float factor) {
         int[] words = new int[4];
         for (int i = from; i < to; i++) {
-            Philox.block(key, (first + i) >>> 2, words);
-            factors[i] = words[(int) (first + i) & 3] >>> 8 >= threshold ? factor : 0;
+            factors[i] = Philox.half(key, first + i, words) >= threshold ? factor : 0;
         }
     }
 
@@ -60,8 +73,6 @@ final class CpuDropout {
     /// halves hold is cut off where it would matter.
     private static void fillBlocks(
             float[] factors, int from, long counter, int blocks, long key, int threshold, float factor) {
-        // The threshold on 32-bit words, with the sign bit flipped so that the comparison is unsigned.
-        int limit = (threshold << 8) ^ Integer.MIN_VALUE;
         // Masked although they have only 32 bits: C2 multiplies 32-bit halves, several times faster than whole lanes, where
         // it sees that both factors are masked.
         LongVector m0 = LongVector.broadcast(Lanes.LONGS, Philox.M0).and(LOW);
@@ -73,7 +84,7 @@ final class CpuDropout {
             LongVector c3 = c2;
             int k0 = (int) key;
             int k1 = (int) (key >>> 32);
-            for (int round = 0; round < Philox.ROUNDS; round++) {
+            for (int round = 0; round < Philox.MASK_ROUNDS; round++) {
                 LongVector p0 = c0.and(LOW).mul(m0);
                 LongVector p1 = c2.and(LOW).mul(m1);
                 c0 = p1.lanewise(VectorOperators.LSHR, 32)
@@ -90,19 +101,25 @@ final class CpuDropout {
             // Lanes of two words each, (0, 1) and (2, 3), then the four words of a counter side by side.
             LongVector first = c0.and(LOW).or(c1.lanewise(VectorOperators.LSHL, 32));
             LongVector second = c2.and(LOW).or(c3.lanewise(VectorOperators.LSHL, 32));
-            FloatVector none = FloatVector.zero(Lanes.FLOATS);
-            int to = from + 4 * block;
-            none.blend(factor, first.rearrange(ZIP_LOW, second).reinterpretAsInts()
-                    .lanewise(VectorOperators.XOR, Integer.MIN_VALUE)
-                    .compare(VectorOperators.GE, limit)
-                    .cast(Lanes.FLOATS))
-                    .intoArray(factors, to);
-            none.blend(factor, first.rearrange(ZIP_HIGH, second).reinterpretAsInts()
-                    .lanewise(VectorOperators.XOR, Integer.MIN_VALUE)
-                    .compare(VectorOperators.GE, limit)
-                    .cast(Lanes.FLOATS))
-                    .intoArray(factors, to + Lanes.COUNT);
+            int to = from + 8 * block;
+            store(ZIP_LOW.selectFrom(first, second), threshold, factor, factors, to);
+            store(ZIP_HIGH.selectFrom(first, second), threshold, factor, factors, to + 2 * Lanes.COUNT);
         }
+    }
+
+    /// The factors of two vectors of elements from the words of their counters, four of each.
+    private static void store(LongVector words, int threshold, float factor, float[] factors, int to) {
+        LongVector lower = words.and(LOWER_HALVES);
+        LongVector upper = words.lanewise(VectorOperators.LSHR, 16).and(LOWER_HALVES);
+        FloatVector none = FloatVector.zero(Lanes.FLOATS);
+        none.blend(factor, HALVES_LOW.selectFrom(lower, upper).reinterpretAsInts()
+                .compare(VectorOperators.GE, threshold)
+                .cast(Lanes.FLOATS))
+                .intoArray(factors, to);
+        none.blend(factor, HALVES_HIGH.selectFrom(lower, upper).reinterpretAsInts()
+                .compare(VectorOperators.GE, threshold)
+                .cast(Lanes.FLOATS))
+                .intoArray(factors, to + Lanes.COUNT);
     }
 
     private static void multiply(
