@@ -97,13 +97,17 @@ final class Decoder {
             case 0x89 -> wide ? general(Operation.MOV) : store();
             case 0x81 -> {
                 General to = wideRegister();
+                require(reg == 0, "a prefix that says nothing");
                 require(regField == 0 || regField == 5, "operation " + regField + " with a constant");
                 yield instruction(regField == 0 ? Operation.ADD : Operation.SUB, to, new Immediate(int32()));
             }
             case 0xC1 -> {
                 General to = wideRegister();
+                require(reg == 0, "a prefix that says nothing");
                 require(regField == 4, "shift " + regField);
-                yield instruction(Operation.SHL, to, new Immediate(next()));
+                int count = next();
+                require(count < 64, "a shift by " + count);
+                yield instruction(Operation.SHL, to, new Immediate(count));
             }
             case 0x8D -> {
                 require(wide, "an address of 32 bits");
@@ -124,8 +128,9 @@ final class Decoder {
                     yield plain(Operation.XGETBV);
                 }
                 case 0x85 -> {
-                    int distance = int32();
-                    yield plain(Operation.JNE, new Immediate((long) position + distance));
+                    long target = int32() + (long) position;
+                    require(target >= 0 && target <= start, "a jump that leads not back");
+                    yield plain(Operation.JNE, new Immediate(target));
                 }
                 default -> throw unknown();
             };

@@ -133,14 +133,14 @@ class DecoderTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                // nop; a jump forward by one byte's distance; call
-                "90", "75 00", "E8 00 00 00 00",
+                // nop; call; jumps by a byte's distance, forward, to before the code
+                "90", "E8 00 00 00 00", "75 00", "0F 85 00 00 00 00", "0F 85 F9 FF FF FF",
                 // push with REX.W; ret with REX; a prefix after REX
                 "48 50", "40 C3", "48 41 50",
                 // mov eax, ecx; add rax, [rcx]; xor eax, eax
                 "89 C8", "48 01 08", "31 C0",
-                // and rax, 1; shr rax, 1
-                "48 81 E0 01 00 00 00", "48 C1 E8 01",
+                // and rax, 1; shr rax, 1; shl rax, 64; add rax, 1 and shl rax, 1 with REX.R
+                "48 81 E0 01 00 00 00", "48 C1 E8 01", "48 C1 E0 40", "4C 81 C0 01 00 00 00", "4C C1 E0 01",
                 // addresses relative to rip, without base, with fourfold index, with riz
                 "48 8D 05 00 00 00 00", "48 8D 04 25 00 00 00 00", "48 8D 04 88", "48 8D 04 64",
                 // vmovaps; a mask; a broadcast; 256 bits; 64-bit lanes; a second register of vmovups; reserved bits

@@ -6,6 +6,7 @@ import dev.fenlei.engine.compute.cpu.x86.Operand.Place;
 import dev.fenlei.engine.compute.cpu.x86.Operand.Tile;
 import dev.fenlei.engine.compute.cpu.x86.Operand.Vector;
 import java.util.Arrays;
+import java.util.SplittableRandom;
 import org.jspecify.annotations.Nullable;
 
 /// Calls a routine of machine code as System V's convention has it, by interpreting the instructions that [Assembler] writes,
@@ -36,7 +37,6 @@ final class Emulator {
     private static final long STACK = 0x7FFF_0000_0000L;
     private static final int STACK_BYTES = 256;
     private static final long RETURN_ADDRESS = 0x5EED_0000_0000L;
-    private static final int RUBBISH = 0xFFC0_DEAD;
 
     private final byte[] code;
     private final EmulatedMemory memory;
@@ -82,9 +82,10 @@ final class Emulator {
     /// @return RAX
     /// @throws EmulationFault if the code does something that it must not do
     long call(long... arguments) {
-        Arrays.setAll(general, i -> 0xBAD0_BAD0_0000_0000L + i);
+        SplittableRandom rubbish = new SplittableRandom(code.length);
+        Arrays.setAll(general, i -> rubbish.nextLong());
         for (int[] vector : vectors) {
-            Arrays.fill(vector, RUBBISH);
+            Arrays.setAll(vector, i -> rubbish.nextInt());
         }
         for (int i = 0; i < arguments.length; i++) {
             general[ARGUMENTS[i]] = arguments[i];
@@ -111,7 +112,7 @@ final class Emulator {
 
     private Instruction at(int offset) {
         if (offset < 0 || offset >= code.length) {
-            throw new EmulationFault(offset, "the code ends before");
+            throw new EmulationFault(offset, "the code ends here");
         }
         Instruction known = decoded[offset];
         if (known == null) {
