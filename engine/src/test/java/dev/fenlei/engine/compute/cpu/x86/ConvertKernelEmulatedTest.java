@@ -29,12 +29,16 @@ class ConvertKernelEmulatedTest {
     }
 
     private static short[] emulated(int[] numbers) {
+        return emulated(ConvertKernel.code(), numbers);
+    }
+
+    private static short[] emulated(byte[] code, int[] numbers) {
         ByteBuffer from = ByteBuffer.allocate(numbers.length * Integer.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         from.asIntBuffer().put(numbers);
         ByteBuffer to = ByteBuffer.allocate(numbers.length * Short.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         EmulatedMemory memory = new EmulatedMemory().readOnly("the numbers", FROM, from.array())
                 .writable("the result", TO, to.array());
-        new Emulator(ConvertKernel.code(), memory).call(FROM, TO, numbers.length / ConvertKernel.UNIT);
+        new Emulator(code, memory).maxSteps(10 * numbers.length).call(FROM, TO, numbers.length / ConvertKernel.UNIT);
         short[] result = new short[numbers.length];
         to.asShortBuffer().get(result);
         return result;
@@ -62,6 +66,23 @@ class ConvertKernelEmulatedTest {
                 expected[i] = BFloat16.fromFloat(i);
             }
             assertThat(emulated(numbers)).isEqualTo(expected);
+        }
+    }
+
+    @Test
+    void everyBitCounts() {
+        int[] numbers = new int[2 * ConvertKernel.UNIT];
+        Arrays.setAll(numbers, i -> Float.floatToRawIntBits(i * 1.001f));
+        short[] expected = emulated(numbers);
+        byte[] code = ConvertKernel.code();
+        for (int bit = 0; bit < 8 * code.length; bit++) {
+            code[bit / 8] ^= (byte) (1 << bit % 8);
+            try {
+                assertThat(emulated(code, numbers)).as("with bit " + bit + " flipped").isNotEqualTo(expected);
+            } catch (EmulationFault e) {
+                assertThat(e).hasMessageStartingWith("at 0x");
+            }
+            code[bit / 8] ^= (byte) (1 << bit % 8);
         }
     }
 

@@ -18,9 +18,11 @@ final class TileProblem {
     /// Where the emulator finds the tile configuration.
     static final long CONFIGURATION = 0x0123_4567_89AB_CDEFL;
 
-    private static final long A = 0x1000_0000_0001L;
-    private static final long B = 0x2000_0000_0002L;
-    private static final long TILE = 0x3000_0000_0003L;
+    /// Addresses with many bits, so that sums carry.
+    private static final long A = 0x1234_5678_9ABFL;
+    private static final long B = 0x2345_6789_ABEDL;
+    private static final long TILE = 0x3456_789A_BCDDL;
+    private static final byte[] CONFIGURED = configuration();
     private static final int COLUMNS = TileKernel.COLUMNS;
     private static final int SLOT = 4;
 
@@ -102,7 +104,7 @@ final class TileProblem {
     float[] emulated(byte[] code) {
         byte[] result = tile.clone();
         EmulatedMemory memory = new EmulatedMemory().readOnly("a", A, a).readOnly("b", B, b)
-                .readOnly("the configuration", CONFIGURATION, configuration()).writable("the tile", TILE, result);
+                .readOnly("the configuration", CONFIGURATION, CONFIGURED).writable("the tile", TILE, result);
         // Even wrong code ends sooner or later than this.
         int steps = 2 * code.length * depth * groups;
         new Emulator(code, memory).maxSteps(steps).call(A, pitch, B, depth, TILE, groups);
