@@ -145,7 +145,7 @@ final class TileProblem {
             method.setAccessible(true);
             return ((MemorySegment) method.invoke(null)).toArray(ValueLayout.JAVA_BYTE);
         } catch (ReflectiveOperationException e) {
-            throw new AssertionError(e);
+            throw new LinkageError(e.getMessage(), e);
         }
     }
 
