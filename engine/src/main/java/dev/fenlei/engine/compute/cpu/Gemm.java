@@ -303,15 +303,27 @@ public final class Gemm {
         clearPadding(x, p.m, p.k, pitch);
         pool.parallel(Math.ceilDiv(p.n, BAND), task -> {
             Scratch s = scratch.get();
-            float[] w = s.weights(4 * pitch);
+            boolean inPlace = p.b.dtype() == DType.BF16 && p.k == pitch;
+            float[] w = inPlace ? s.weights(0) : s.weights(4 * pitch);
             int end = Math.min(p.n, (task + 1) * BAND);
             for (int column = task * BAND; column < end; column += 4) {
                 int columns = Math.min(4, end - column);
-                GemmPack.copy(p.b, column, 0, columns, p.k, w, 0, pitch);
-                clearPadding(w, columns, p.k, pitch);
+                if (!inPlace) {
+                    GemmPack.copy(p.b, column, 0, columns, p.k, w, 0, pitch);
+                    clearPadding(w, columns, p.k, pitch);
+                }
                 for (int row = 0; row < p.m; row += 2) {
                     int rows = Math.min(2, p.m - row);
-                    GemmKernel.dots(w, pitch, x, row * pitch, (row + rows - 1) * pitch, pitch, s.sums);
+                    int x0 = row * pitch;
+                    int x1 = (row + rows - 1) * pitch;
+                    if (inPlace) {
+                        // A last row that is alone is multiplied four times.
+                        long rowPitch = columns == 4 ? p.b.stride() * (long) Short.BYTES : 0;
+                        long base = column * (long) p.b.stride() * Short.BYTES;
+                        GemmKernel.dotsBF16(p.b.memory(), base, rowPitch, x, x0, x1, pitch, s.lanes, s.sums);
+                    } else {
+                        GemmKernel.dots(w, pitch, x, x0, x1, pitch, s.lanes, s.sums);
+                    }
                     for (int j = 0; j < columns; j++) {
                         for (int r = 0; r < rows; r++) {
                             long offset = p.offset(row + r, column + j);
@@ -337,6 +349,7 @@ public final class Gemm {
         final float[] strip = new float[Math.max(KC * MC, NR * A_PITCH)];
         final float[] tile = new float[MR * NR];
         final float[] squares = new float[2 * LANES * LANES];
+        final float[] lanes = new float[8 * LANES];
         final float[] sums = new float[16];
         private float[] chunk = new float[0];
         private float[] rows = new float[0];

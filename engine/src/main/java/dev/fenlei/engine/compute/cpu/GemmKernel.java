@@ -225,11 +225,9 @@ final class GemmKernel {
     }
 
     /// Scalar products of four rows of `w` (`wPitch` apart) with two rows of `x`, `k` a multiple of the vector length:
-    /// `sums[2i + j] = w[i] · x[j]`; `sums` has room for 16.
-    ///
-    /// Lanes are added in a fixed order, which `reduceLanes` does not promise: zipping two vectors and adding the results
-    /// leaves half as many vectors of half-finished sums; three rounds leave one vector with the eight sums in order.
-    static void dots(float[] w, int wPitch, float[] x, int x0, int x1, int k, float[] sums) {
+    /// `sums[2i + j] = w[i] · x[j]`; `sums` has room for 16, `lanes` for
+    /// eight vectors.
+    static void dots(float[] w, int wPitch, float[] x, int x0, int x1, int k, float[] lanes, float[] sums) {
         FloatVector c00 = FloatVector.zero(FLOATS), c01 = FloatVector.zero(FLOATS);
         FloatVector c10 = FloatVector.zero(FLOATS), c11 = FloatVector.zero(FLOATS);
         FloatVector c20 = FloatVector.zero(FLOATS), c21 = FloatVector.zero(FLOATS);
@@ -250,14 +248,65 @@ final class GemmKernel {
             c30 = w3.fma(v0, c30);
             c31 = w3.fma(v1, c31);
         }
-        IntVector i0 = c00.reinterpretAsInts();
-        IntVector i1 = c01.reinterpretAsInts();
-        IntVector i2 = c10.reinterpretAsInts();
-        IntVector i3 = c11.reinterpretAsInts();
-        IntVector i4 = c20.reinterpretAsInts();
-        IntVector i5 = c21.reinterpretAsInts();
-        IntVector i6 = c30.reinterpretAsInts();
-        IntVector i7 = c31.reinterpretAsInts();
+        c00.intoArray(lanes, 0);
+        c01.intoArray(lanes, LANES);
+        c10.intoArray(lanes, 2 * LANES);
+        c11.intoArray(lanes, 3 * LANES);
+        c20.intoArray(lanes, 4 * LANES);
+        c21.intoArray(lanes, 5 * LANES);
+        c30.intoArray(lanes, 6 * LANES);
+        c31.intoArray(lanes, 7 * LANES);
+        gather(lanes, sums);
+    }
+
+    /// [#dots] with rows of bfloat16 that are read where they lie, `pitch` bytes apart.
+    static void dotsBF16(MemorySegment w, long base, long pitch, float[] x, int x0, int x1, int k, float[] lanes,
+            float[] sums) {
+        FloatVector c00 = FloatVector.zero(FLOATS), c01 = FloatVector.zero(FLOATS);
+        FloatVector c10 = FloatVector.zero(FLOATS), c11 = FloatVector.zero(FLOATS);
+        FloatVector c20 = FloatVector.zero(FLOATS), c21 = FloatVector.zero(FLOATS);
+        FloatVector c30 = FloatVector.zero(FLOATS), c31 = FloatVector.zero(FLOATS);
+        long at = base;
+        for (int p = 0; p < k; p += LANES) {
+            FloatVector v0 = FloatVector.fromArray(FLOATS, x, x0 + p);
+            FloatVector v1 = FloatVector.fromArray(FLOATS, x, x1 + p);
+            FloatVector w0 = GemmPack.widened(w, at);
+            c00 = w0.fma(v0, c00);
+            c01 = w0.fma(v1, c01);
+            FloatVector w1 = GemmPack.widened(w, at + pitch);
+            c10 = w1.fma(v0, c10);
+            c11 = w1.fma(v1, c11);
+            FloatVector w2 = GemmPack.widened(w, at + 2 * pitch);
+            c20 = w2.fma(v0, c20);
+            c21 = w2.fma(v1, c21);
+            FloatVector w3 = GemmPack.widened(w, at + 3 * pitch);
+            c30 = w3.fma(v0, c30);
+            c31 = w3.fma(v1, c31);
+            at += LANES * Short.BYTES;
+        }
+        c00.intoArray(lanes, 0);
+        c01.intoArray(lanes, LANES);
+        c10.intoArray(lanes, 2 * LANES);
+        c11.intoArray(lanes, 3 * LANES);
+        c20.intoArray(lanes, 4 * LANES);
+        c21.intoArray(lanes, 5 * LANES);
+        c30.intoArray(lanes, 6 * LANES);
+        c31.intoArray(lanes, 7 * LANES);
+        gather(lanes, sums);
+    }
+
+    /// The sums of the eight vectors in `lanes`. They are added in a fixed order, which `reduceLanes` does not promise: zipping
+    /// two vectors and adding the results leaves half as many vectors of half-finished sums; three rounds leave one vector with
+    /// the eight sums in order.
+    private static void gather(float[] lanes, float[] sums) {
+        IntVector i0 = FloatVector.fromArray(FLOATS, lanes, 0).reinterpretAsInts();
+        IntVector i1 = FloatVector.fromArray(FLOATS, lanes, LANES).reinterpretAsInts();
+        IntVector i2 = FloatVector.fromArray(FLOATS, lanes, 2 * LANES).reinterpretAsInts();
+        IntVector i3 = FloatVector.fromArray(FLOATS, lanes, 3 * LANES).reinterpretAsInts();
+        IntVector i4 = FloatVector.fromArray(FLOATS, lanes, 4 * LANES).reinterpretAsInts();
+        IntVector i5 = FloatVector.fromArray(FLOATS, lanes, 5 * LANES).reinterpretAsInts();
+        IntVector i6 = FloatVector.fromArray(FLOATS, lanes, 6 * LANES).reinterpretAsInts();
+        IntVector i7 = FloatVector.fromArray(FLOATS, lanes, 7 * LANES).reinterpretAsInts();
         FloatVector s04 = LOW.selectFrom(i0, i4).reinterpretAsFloats()
                 .add(HIGH.selectFrom(i0, i4).reinterpretAsFloats());
         FloatVector s15 = LOW.selectFrom(i1, i5).reinterpretAsFloats()

@@ -92,16 +92,20 @@ final class GemmPack {
             int at = offset + r * pitch;
             int whole = wholeVectors(available - index, columns);
             for (int i = 0; i < whole; i += LANES) {
-                ((IntVector) ShortVector.fromMemorySegment(SHORTS, memory, base + (long) i * Short.BYTES, ORDER)
-                        .convertShape(VectorOperators.S2I, INTS, 0))
-                        .lanewise(VectorOperators.LSHL, 16)
-                        .reinterpretAsFloats()
-                        .intoArray(to, at + i);
+                widened(memory, base + (long) i * Short.BYTES).intoArray(to, at + i);
             }
             for (int i = whole; i < columns; i++) {
                 to[at + i] = BFloat16.toFloat(memory.get(SHORT, base + (long) i * Short.BYTES));
             }
         }
+    }
+
+    /// A vector of bfloat16, in single precision.
+    static FloatVector widened(MemorySegment memory, long offset) {
+        return ((IntVector) ShortVector.fromMemorySegment(SHORTS, memory, offset, ORDER)
+                .convertShape(VectorOperators.S2I, INTS, 0))
+                .lanewise(VectorOperators.LSHL, 16)
+                .reinterpretAsFloats();
     }
 
     /// Half precision: the 15 bits below the sign, moved to where single precision has them, make a number that is too

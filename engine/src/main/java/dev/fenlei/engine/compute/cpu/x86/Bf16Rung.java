@@ -64,7 +64,7 @@ public record Bf16Rung(String name, TileKernel tile, ConvertKernel convert) {
         if (!features.avx512Bf16()) {
             throw new UnavailableException("the processor has no AVX512-BF16");
         }
-        if (name.isEmpty() && !amx && !features.fastAvx512Bf16()) {
+        if (name.isEmpty() && !amx && features.intel()) {
             throw new UnavailableException(
                     "AVX512-BF16 gains nothing over single precision on Intel's processors, and there "
                             + "is no AMX-BF16; -D" + PROPERTY + "=avx512 takes it all the same");

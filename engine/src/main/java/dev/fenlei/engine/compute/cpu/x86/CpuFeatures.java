@@ -12,10 +12,10 @@ import java.lang.invoke.MethodHandle;
 ///
 /// @param avx512 the 512-bit instructions (F, BW, VL)
 /// @param avx512Bf16 products of pairs of bfloat16 (`vdpbf16ps`)
-/// @param fastAvx512Bf16 whether these are as fast as multiply-adds: on AMD's processors they are, on Intel's they take four
-///     times as long, so that they gain nothing over single precision
+/// @param intel whether the processor is Intel's, where such a product takes four times as long as a multiply-add and gains
+///     nothing over single precision; on AMD's it is as fast
 /// @param amxBf16 tiles, and their products of bfloat16
-record CpuFeatures(boolean avx512, boolean avx512Bf16, boolean fastAvx512Bf16, boolean amxBf16) {
+record CpuFeatures(boolean avx512, boolean avx512Bf16, boolean intel, boolean amxBf16) {
 
     /// The end of `GenuineIntel`, as leaf 0 has it.
     private static final int INTEL = 0x6C65746E;
@@ -38,7 +38,7 @@ record CpuFeatures(boolean avx512, boolean avx512Bf16, boolean fastAvx512Bf16, b
         int[] leaf1 = leaf(cpuid, 1, 0);
         boolean systemSavesState = bit(leaf1[2], 27);
         if (leaf0[0] < 7 || !systemSavesState) {
-            return new CpuFeatures(false, false, false, false);
+            return new CpuFeatures(false, false, leaf0[2] == INTEL, false);
         }
         int[] leaf7 = leaf(cpuid, 7, 0);
         int[] leaf7Second = leaf7[0] < 1 ? new int[4] : leaf(cpuid, 7, 1);
@@ -48,7 +48,7 @@ record CpuFeatures(boolean avx512, boolean avx512Bf16, boolean fastAvx512Bf16, b
         boolean amx = bit(leaf7[3], 22) && bit(leaf7[3], 24) && (state & TILE_STATE) == TILE_STATE
                 && CodePages.archPrctl(REQUEST_STATE_PERMISSION, TILE_DATA);
         boolean bf16 = avx512 && bit(leaf7Second[0], 5);
-        return new CpuFeatures(avx512, bf16, bf16 && leaf0[2] != INTEL, avx512 && amx);
+        return new CpuFeatures(avx512, bf16, leaf0[2] == INTEL, avx512 && amx);
     }
 
     private static boolean bit(int word, int number) {

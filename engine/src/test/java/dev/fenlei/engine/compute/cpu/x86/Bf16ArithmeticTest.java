@@ -67,8 +67,9 @@ class Bf16ArithmeticTest {
     }
 
     @Test
-    void theProcessorDoesSo() throws Throwable {
+    void intelsProcessorsDoSo() throws Throwable {
         MethodHandle routine = routine();
+        Assumptions.assumeTrue(CpuFeatures.read().intel(), "the order of sums is that of Intel's manual");
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment operands = arena.allocate(3 * 64, 64);
             for (Case c : CASES) {
