@@ -6,6 +6,7 @@ import dev.fenlei.engine.compute.cpu.Tile.View;
 import dev.fenlei.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
 
 /// Attention, backward. A task is one key-value head of one sequence with all query heads that read it, so that gradients of
 /// keys and values are summed by one thread in a fixed order. Probabilities are computed again from the stored
@@ -131,7 +132,7 @@ final class CpuAttentionBackward {
                 }
                 Arrays.fill(scores, base, begin, 0);
                 Arrays.fill(scoreGradients, base, begin, 0);
-                // The whole of the last panel: the products below take keys four at a time.
+                // The whole of the last panel: the products below take keys several at a time.
                 Arrays.fill(scores, end, base + stride, 0);
                 Arrays.fill(scoreGradients, end, base + stride, 0);
             }
@@ -154,11 +155,17 @@ final class CpuAttentionBackward {
             MemorySegment right = out.memory();
             long li = Spans.bytes(dOut, query, column);
             long ri = Spans.bytes(out, query, column);
-            double sum = 0;
-            for (int i = 0; i < d; i++) {
-                sum += (double) left.get(Lanes.FLOAT, li + 4L * i) * right.get(Lanes.FLOAT, ri + 4L * i);
+            FloatVector products = FloatVector.zero(Lanes.FLOATS);
+            int i = 0;
+            for (; i < Lanes.floor(d); i += Lanes.COUNT) {
+                products = FloatVector.fromMemorySegment(Lanes.FLOATS, left, li + 4L * i, Lanes.ORDER)
+                        .fma(FloatVector.fromMemorySegment(Lanes.FLOATS, right, ri + 4L * i, Lanes.ORDER), products);
             }
-            return (float) sum;
+            float sum = Lanes.sum(products, Scratch.current().lanes());
+            for (; i < d; i++) {
+                sum = Math.fma(left.get(Lanes.FLOAT, li + 4L * i), right.get(Lanes.FLOAT, ri + 4L * i), sum);
+            }
+            return sum;
         }
 
         private void write(float[] buffer, int width, float factor, Tensor to, int column, int from, int end) {

@@ -9,7 +9,6 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
-import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /// The innermost loops of the matrix product, on packed float arrays.
@@ -18,11 +17,10 @@ import jdk.incubator.vector.VectorSpecies;
 /// needs fewer loads than scalar products of rows. Accumulators are named locals because C2 keeps only those in
 /// registers; a vector that is passed to a method or put in an array would be boxed.
 ///
-/// The system property `fenlei.vector.bits` (128, 256 or 512) forces the vector width; the default is what the CPU
-/// prefers. Product tiles give the same bits at every width, scalar products do not.
+/// Product tiles give the same bits at every width of [Lanes], scalar products do not.
 final class GemmKernel {
 
-    static final VectorSpecies<Float> FLOATS = species();
+    static final VectorSpecies<Float> FLOATS = Lanes.FLOATS;
 
     /// Floats in a vector.
     static final int LANES = FLOATS.length();
@@ -48,17 +46,6 @@ final class GemmKernel {
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
     private GemmKernel() {}
-
-    private static VectorSpecies<Float> species() {
-        Integer bits = Integer.getInteger("fenlei.vector.bits");
-        if (bits == null) {
-            return FloatVector.SPECIES_PREFERRED;
-        }
-        if (bits != 128 && bits != 256 && bits != 512) {
-            throw new IllegalArgumentException("fenlei.vector.bits is " + bits + ", must be 128, 256 or 512");
-        }
-        return VectorSpecies.of(float.class, VectorShape.forBitSize(bits));
-    }
 
     /// `tile = a · b` for `MR × NR` elements: `a` holds MR rows `A_PITCH` apart, `b` holds `k` rows of two vectors each.
     static void multiply(float[] a, int aOffset, float[] b, int bOffset, int k, float[] tile) {

@@ -21,7 +21,10 @@ final class Scratch {
         KEY_PANELS,
         VALUE_PANELS,
         KEY_GRADIENTS,
-        VALUE_GRADIENTS
+        VALUE_GRADIENTS,
+        PANEL_ROWS,
+        PANEL_COLUMNS,
+        SQUARES
     }
 
     private static final ThreadLocal<Scratch> CURRENT = ThreadLocal.withInitial(Scratch::new);

@@ -9,10 +9,13 @@ import jdk.incubator.vector.FloatVector;
 /// and plain rows (`row` the row length, `panel` V) are both read with whole vectors. Elements of `a` are broadcast, so `a` may
 /// have any strides, transposed ones too.
 ///
-/// Rows are computed four at a time: buffers behind `a` and `c` must have room for a multiple of four rows.
+/// Rows are computed four or, on vectors of 512 bits, eight at a time: buffers behind `a` and `c` must have room for
+/// [#ceilRows] rows.
 final class Tile {
 
-    private static final int ROWS = 4;
+    private static final boolean EIGHT = Lanes.COUNT == 16;
+
+    private static final int ROWS = EIGHT ? 8 : 4;
 
     private Tile() {}
 
@@ -28,7 +31,15 @@ final class Tile {
     static void multiply(View a, View b, View c, int rows, int depth, int panels, boolean accumulate) {
         int panel = 0;
         for (; panel + 1 < panels; panel += 2) {
-            for (int i = 0; i < rows; i += ROWS) {
+            int i = 0;
+            for (; EIGHT && i + 4 < rows; i += 8) {
+                eightByTwo(
+                        a.values, a.offset + i * a.row, a.row, a.column,
+                        b.values, b.offset + panel * b.column, b.row, b.column,
+                        c.values, c.offset + i * c.row + panel * c.column, c.row, c.column,
+                        depth, accumulate);
+            }
+            for (; i < rows; i += 4) {
                 fourByTwo(
                         a.values, a.offset + i * a.row, a.row, a.column,
                         b.values, b.offset + panel * b.column, b.row, b.column,
@@ -37,7 +48,7 @@ final class Tile {
             }
         }
         if (panel < panels) {
-            for (int i = 0; i < rows; i += ROWS) {
+            for (int i = 0; i < rows; i += 4) {
                 fourByOne(
                         a.values, a.offset + i * a.row, a.row, a.column,
                         b.values, b.offset + panel * b.column, b.row,
@@ -101,6 +112,103 @@ final class Tile {
         c21.intoArray(c, c2 + cPanel);
         c30.intoArray(c, c3);
         c31.intoArray(c, c3 + cPanel);
+    }
+
+    /// For 32 registers; see [GemmKernel#MR].
+    private static void eightByTwo(
+            float[] a, int aOffset, int aRow, int aColumn,
+            float[] b, int bOffset, int bRow, int bPanel,
+            float[] c, int cOffset, int cRow, int cPanel,
+            int depth, boolean accumulate) {
+        FloatVector c00 = FloatVector.zero(Lanes.FLOATS);
+        FloatVector c01 = c00;
+        FloatVector c10 = c00;
+        FloatVector c11 = c00;
+        FloatVector c20 = c00;
+        FloatVector c21 = c00;
+        FloatVector c30 = c00;
+        FloatVector c31 = c00;
+        FloatVector c40 = c00;
+        FloatVector c41 = c00;
+        FloatVector c50 = c00;
+        FloatVector c51 = c00;
+        FloatVector c60 = c00;
+        FloatVector c61 = c00;
+        FloatVector c70 = c00;
+        FloatVector c71 = c00;
+        int c1 = cOffset + cRow;
+        int c2 = c1 + cRow;
+        int c3 = c2 + cRow;
+        int c4 = c3 + cRow;
+        int c5 = c4 + cRow;
+        int c6 = c5 + cRow;
+        int c7 = c6 + cRow;
+        if (accumulate) {
+            c00 = FloatVector.fromArray(Lanes.FLOATS, c, cOffset);
+            c01 = FloatVector.fromArray(Lanes.FLOATS, c, cOffset + cPanel);
+            c10 = FloatVector.fromArray(Lanes.FLOATS, c, c1);
+            c11 = FloatVector.fromArray(Lanes.FLOATS, c, c1 + cPanel);
+            c20 = FloatVector.fromArray(Lanes.FLOATS, c, c2);
+            c21 = FloatVector.fromArray(Lanes.FLOATS, c, c2 + cPanel);
+            c30 = FloatVector.fromArray(Lanes.FLOATS, c, c3);
+            c31 = FloatVector.fromArray(Lanes.FLOATS, c, c3 + cPanel);
+            c40 = FloatVector.fromArray(Lanes.FLOATS, c, c4);
+            c41 = FloatVector.fromArray(Lanes.FLOATS, c, c4 + cPanel);
+            c50 = FloatVector.fromArray(Lanes.FLOATS, c, c5);
+            c51 = FloatVector.fromArray(Lanes.FLOATS, c, c5 + cPanel);
+            c60 = FloatVector.fromArray(Lanes.FLOATS, c, c6);
+            c61 = FloatVector.fromArray(Lanes.FLOATS, c, c6 + cPanel);
+            c70 = FloatVector.fromArray(Lanes.FLOATS, c, c7);
+            c71 = FloatVector.fromArray(Lanes.FLOATS, c, c7 + cPanel);
+        }
+        int ai = aOffset;
+        int bi = bOffset;
+        for (int k = 0; k < depth; k++) {
+            FloatVector b0 = FloatVector.fromArray(Lanes.FLOATS, b, bi);
+            FloatVector b1 = FloatVector.fromArray(Lanes.FLOATS, b, bi + bPanel);
+            FloatVector a0 = FloatVector.broadcast(Lanes.FLOATS, a[ai]);
+            c00 = a0.fma(b0, c00);
+            c01 = a0.fma(b1, c01);
+            FloatVector a1 = FloatVector.broadcast(Lanes.FLOATS, a[ai + aRow]);
+            c10 = a1.fma(b0, c10);
+            c11 = a1.fma(b1, c11);
+            FloatVector a2 = FloatVector.broadcast(Lanes.FLOATS, a[ai + 2 * aRow]);
+            c20 = a2.fma(b0, c20);
+            c21 = a2.fma(b1, c21);
+            FloatVector a3 = FloatVector.broadcast(Lanes.FLOATS, a[ai + 3 * aRow]);
+            c30 = a3.fma(b0, c30);
+            c31 = a3.fma(b1, c31);
+            FloatVector a4 = FloatVector.broadcast(Lanes.FLOATS, a[ai + 4 * aRow]);
+            c40 = a4.fma(b0, c40);
+            c41 = a4.fma(b1, c41);
+            FloatVector a5 = FloatVector.broadcast(Lanes.FLOATS, a[ai + 5 * aRow]);
+            c50 = a5.fma(b0, c50);
+            c51 = a5.fma(b1, c51);
+            FloatVector a6 = FloatVector.broadcast(Lanes.FLOATS, a[ai + 6 * aRow]);
+            c60 = a6.fma(b0, c60);
+            c61 = a6.fma(b1, c61);
+            FloatVector a7 = FloatVector.broadcast(Lanes.FLOATS, a[ai + 7 * aRow]);
+            c70 = a7.fma(b0, c70);
+            c71 = a7.fma(b1, c71);
+            ai += aColumn;
+            bi += bRow;
+        }
+        c00.intoArray(c, cOffset);
+        c01.intoArray(c, cOffset + cPanel);
+        c10.intoArray(c, c1);
+        c11.intoArray(c, c1 + cPanel);
+        c20.intoArray(c, c2);
+        c21.intoArray(c, c2 + cPanel);
+        c30.intoArray(c, c3);
+        c31.intoArray(c, c3 + cPanel);
+        c40.intoArray(c, c4);
+        c41.intoArray(c, c4 + cPanel);
+        c50.intoArray(c, c5);
+        c51.intoArray(c, c5 + cPanel);
+        c60.intoArray(c, c6);
+        c61.intoArray(c, c6 + cPanel);
+        c70.intoArray(c, c7);
+        c71.intoArray(c, c7 + cPanel);
     }
 
     private static void fourByOne(
