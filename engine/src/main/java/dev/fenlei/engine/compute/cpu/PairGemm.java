@@ -16,8 +16,9 @@ import jdk.incubator.vector.VectorSpecies;
 
 /// The matrix product with operands rounded to bfloat16 and sums in single precision, on the machine code of [TileKernel].
 ///
-/// Blocked like [Gemm], with pairs of bfloat16 as elements. A product with a transposed matrix in bfloat16, `y = x·Wᵀ`, is
-/// turned over, `yᵀ = W·xᵀ`: then the rows of W are read where they lie in the mapped file, and only `x` is packed.
+/// Blocked like [Gemm], with pairs of bfloat16 as elements. A product of few rows with a transposed matrix in bfloat16,
+/// `y = x·Wᵀ`, is turned over, `yᵀ = W·xᵀ`: then the rows of W are read where they lie in the mapped file, and only `x` is
+/// packed.
 ///
 /// Only the output is divided among threads, so that the bits of the result do not depend on their number. Buffers are kept
 /// per thread.
@@ -66,7 +67,10 @@ final class PairGemm {
     void multiply(List<Part> parts, boolean transposeB, float alpha, float beta, Tensor c) {
         int m = c.rows();
         int n = c.columns();
-        if (transposeB && readInPlace(parts.getFirst().b, parts.getFirst().b.columns())) {
+        long k = parts.getFirst().b.columns();
+        // What has to be transposed: pairs of x and the results, or pairs of W.
+        boolean fewer = m * (k / 2 + n) < n * (k / 2);
+        if (transposeB && fewer && readInPlace(parts.getFirst().b)) {
             List<Part> turned = parts.stream().map(Part::turned).toList();
             run(new Product(turned, true, n, m, alpha, beta, c, true));
         } else {
@@ -84,9 +88,9 @@ final class PairGemm {
         }
     }
 
-    /// Whether the kernel can read rows of `k` elements where they lie: bfloat16, and no slot to be filled up.
-    private boolean readInPlace(Tensor a, int k) {
-        return a.dtype() == DType.BF16 && k == 2 * slots(k);
+    /// Whether the kernel can read rows where they lie: bfloat16, and no slot to be filled up.
+    private boolean readInPlace(Tensor a) {
+        return a.dtype() == DType.BF16 && a.columns() == 2 * slots(a.columns());
     }
 
     /// The slots that `k` elements take.
@@ -177,7 +181,7 @@ final class PairGemm {
         MemorySegment block = s.block.of(MC * pitch);
         long column = 0;
         for (Segment segment : chunk.segments) {
-            int from = readInPlace(segment) ? inGroups : 0;
+            int from = readInPlace(segment.part.a) ? inGroups : 0;
             PairPack.rows(
                     segment.part.a, row + from, segment.element(), rows - from, segment.elements(), convert, block,
                     column + from * pitch, pitch, 2 * segment.count);
@@ -189,7 +193,7 @@ final class PairGemm {
             boolean accumulate = false;
             for (Segment segment : chunk.segments) {
                 Tensor a = segment.part.a;
-                boolean inPlace = readInPlace(segment);
+                boolean inPlace = readInPlace(segment.part.a);
                 long aPitch = inPlace ? (long) a.stride() * Short.BYTES : pitch;
                 long rowsInGroups = inPlace ? a.address() + row * aPitch + segment.first * 4L : packedRows;
                 for (int k0 = 0; k0 < segment.count; k0 += KC) {
@@ -216,10 +220,6 @@ final class PairGemm {
     /// An odd number of cache lines, so that rows at this distance spread over the sets of the cache.
     private static long oddLines(long bytes) {
         return (bytes + 127) / 128 * 128 + 64;
-    }
-
-    private boolean readInPlace(Segment segment) {
-        return readInPlace(segment.part.a, segment.part.a.columns());
     }
 
     /// Packs the panels of `b` one after another, each slot by slot.
