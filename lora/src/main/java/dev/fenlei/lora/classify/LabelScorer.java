@@ -10,6 +10,7 @@ import dev.fenlei.engine.tensor.Workspace;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// Log-probabilities of whole labels: for each label the sum over its tokens and the end token, given the prompt.
@@ -106,10 +107,9 @@ public final class LabelScorer implements AutoCloseable {
         workspace.reset();
         Pass pass = Pass.inference(decoder.backend(), workspace);
         Tensor hidden = decoder.forward(pass, batch(items), prefix);
-        int first = 0;
-        for (Item item : items) {
-            scores[item.index()] = labelScores(nodeScores(pass, hidden, first, item), item.trie());
-            first += item.nodes();
+        List<NodeScores> nodes = nodeScores(pass, hidden, items);
+        for (int i = 0; i < items.size(); i++) {
+            scores[items.get(i).index()] = labelScores(nodes.get(i), items.get(i).trie());
         }
     }
 
@@ -149,33 +149,45 @@ public final class LabelScorer implements AutoCloseable {
     }
 
     /// For each node of the trie the log-probability of its token, and of the end token behind it.
-    private record NodeScores(double[] token, double[] end) {}
+    private record NodeScores(double[] token, double[] end) {
+        static NodeScores of(int nodes) {
+            return new NodeScores(new double[nodes], new double[nodes]);
+        }
+    }
 
-    private NodeScores nodeScores(Pass pass, Tensor hidden, int first, Item item) {
-        LabelTrie trie = item.trie();
-        int nodes = item.nodes();
-        NodeScores scores = new NodeScores(new double[nodes], new double[nodes]);
-        for (int from = 0; from < nodes; from += LOGIT_ROWS) {
+    /// The scores of each item. Rows of several items make their logits together, as reading the head takes longer than
+    /// multiplying by a few rows.
+    private List<NodeScores> nodeScores(Pass pass, Tensor hidden, List<Item> items) {
+        List<NodeScores> scores = items.stream().map(item -> NodeScores.of(item.nodes())).toList();
+        for (int from = 0; from < hidden.rows(); from += LOGIT_ROWS) {
             Workspace.Mark mark = workspace.mark();
-            int count = Math.min(nodes - from, LOGIT_ROWS);
-            int[] rows = new int[count];
-            for (int i = 0; i < count; i++) {
-                rows[i] = first + from + i;
-            }
+            int[] rows = IntStream.range(from, Math.min(hidden.rows(), from + LOGIT_ROWS)).toArray();
             Tensor logits = decoder.logits(pass, hidden, rows);
             decoder.backend().logSoftmax(logits, logits.columns());
-            for (int i = 0; i < count; i++) {
-                scores.end()[from + i] = logits.get(i, endToken);
-            }
-            for (int row = 0; row < trie.rows(); row++) {
-                int parentNode = trie.parent(row) == AttentionMask.ROOT ? 0 : trie.parent(row) + 1;
-                if (parentNode >= from && parentNode < from + count) {
-                    scores.token()[row + 1] = logits.get(parentNode - from, trie.token(row));
-                }
+            int first = 0;
+            for (int i = 0; i < items.size(); i++) {
+                take(logits, first - from, items.get(i), scores.get(i));
+                first += items.get(i).nodes();
             }
             workspace.release(mark);
         }
         return scores;
+    }
+
+    /// Takes what some rows of log-probabilities say of an item.
+    ///
+    /// @param first the row of its first node, which may lie before or behind these
+    private void take(Tensor logits, int first, Item item, NodeScores scores) {
+        LabelTrie trie = item.trie();
+        for (int node = Math.max(0, -first); node < item.nodes() && first + node < logits.rows(); node++) {
+            scores.end()[node] = logits.get(first + node, endToken);
+        }
+        for (int row = 0; row < trie.rows(); row++) {
+            int parent = first + (trie.parent(row) == AttentionMask.ROOT ? 0 : trie.parent(row) + 1);
+            if (parent >= 0 && parent < logits.rows()) {
+                scores.token()[row + 1] = logits.get(parent, trie.token(row));
+            }
+        }
     }
 
     private static double[] labelScores(NodeScores nodes, LabelTrie trie) {
