@@ -24,6 +24,8 @@ public final class Progress implements AutoCloseable {
     private long nextPrint;
     private long done;
     private String note = "";
+    private long printed = -1;
+    private boolean closed;
     private int lastLineLength;
 
     /// @param out where lines go, standard error in the command line
@@ -72,7 +74,13 @@ public final class Progress implements AutoCloseable {
     /// Prints the final state, also when the work was cut short.
     @Override
     public void close() {
-        print(nanoTime.getAsLong());
+        if (closed) {
+            return;
+        }
+        closed = true;
+        if (printed != done) {
+            print(nanoTime.getAsLong());
+        }
         if (terminal) {
             out.println();
         }
@@ -80,6 +88,7 @@ public final class Progress implements AutoCloseable {
     }
 
     private void print(long now) {
+        printed = done;
         String line = line(now);
         if (terminal) {
             String padding = " ".repeat(Math.max(0, lastLineLength - line.length()));

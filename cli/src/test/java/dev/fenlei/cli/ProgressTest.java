@@ -23,7 +23,7 @@ class ProgressTest {
     @Test
     void elsewhereThanOnATerminalALineEveryFewSeconds() {
         try (Progress progress = progress(false, 1000)) {
-            for (int second = 1; second <= 10; second++) {
+            for (int second = 1; second <= 11; second++) {
                 seconds(1);
                 progress.note("loss 0." + second);
                 progress.advance(50);
@@ -32,7 +32,17 @@ class ProgressTest {
         assertThat(out.toString().lines()).containsExactly(
                 "training  25% 250/1000 examples, 50/s, 0:15 left, loss 0.5",
                 "training  50% 500/1000 examples, 50/s, 0:10 left, loss 0.10",
-                "training  50% 500/1000 examples, 50/s, 0:10 left, loss 0.10");
+                "training  55% 550/1000 examples, 50/s, 0:09 left, loss 0.11");
+    }
+
+    @Test
+    void whatWasSaidIsNotSaidAgainAtTheEnd() {
+        try (Progress progress = progress(false, 1000)) {
+            seconds(5);
+            progress.advance(1000);
+            progress.close();
+        }
+        assertThat(out.toString().lines()).hasSize(1);
     }
 
     @Test

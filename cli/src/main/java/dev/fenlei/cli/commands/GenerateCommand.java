@@ -2,6 +2,7 @@ package dev.fenlei.cli.commands;
 
 import dev.fenlei.cli.FenleiCommand;
 import dev.fenlei.cli.JsonInput;
+import dev.fenlei.cli.Progress;
 import dev.fenlei.cli.UserErrorException;
 import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.generate.Generation;
@@ -174,13 +175,25 @@ public final class GenerateCommand extends FenleiCommand {
         StreamingDecoder text = tokenizer.streamingDecoder(true);
         long start = System.nanoTime();
         long[] first = {start};
-        int[] output = Generator.generate(decoder, ids, settings, id -> {
-            if (first[0] == start) {
-                first[0] = System.nanoTime();
-            }
-            print(text.accept(id));
-            return !interruption().requested();
-        });
+        int[] output;
+        boolean longPrompt = ids.length > Generator.PROMPT_ROWS;
+        try (Progress reading = longPrompt ? progress("reading", ids.length, "tokens") : null) {
+            output = Generator.generate(decoder, ids, settings, count -> {
+                if (reading != null) {
+                    reading.advance(count);
+                }
+                return !interruption().requested();
+            }, id -> {
+                if (first[0] == start) {
+                    first[0] = System.nanoTime();
+                    if (reading != null) {
+                        reading.close();
+                    }
+                }
+                print(text.accept(id));
+                return !interruption().requested();
+            });
+        }
         double prefillSeconds = (first[0] - start) / 1e9;
         double decodeSeconds = (System.nanoTime() - first[0]) / 1e9;
         print(text.finish() + System.lineSeparator());

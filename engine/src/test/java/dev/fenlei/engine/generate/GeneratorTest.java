@@ -82,6 +82,18 @@ class GeneratorTest {
     }
 
     @Test
+    void aPromptMayBeReadInParts() {
+        int[] whole = generate(greedy(12));
+        for (int rows = 1; rows < PROMPT.length; rows++) {
+            List<Integer> read = new ArrayList<>();
+            assertThat(Generator.generate(decoder, PROMPT, greedy(12), rows, read::add, id -> true)).isEqualTo(whole);
+            assertThat(read.stream().mapToInt(Integer::intValue).sum()).isEqualTo(PROMPT.length);
+            assertThat(read).hasSize(Math.ceilDiv(PROMPT.length, rows));
+        }
+        assertThat(Generator.generate(decoder, PROMPT, greedy(12), 1, count -> false, id -> true)).isEmpty();
+    }
+
+    @Test
     void theListenerHearsEveryTokenAndMayStop() {
         List<Integer> heard = new ArrayList<>();
         int[] text = Generator.generate(decoder, PROMPT, greedy(12), id -> {
