@@ -149,7 +149,8 @@ public final class BenchCommand extends FenleiCommand {
                 ? GemmBenchmark.standardCases()
                 : shapes.stream().map(GemmShapes::parse).toList();
         print(GemmShapes.run(
-                cases, threads(), precision == null ? Precision.F32 : precision, repetitions().timed()));
+                cases, threads(), precision == Precision.BF16 ? ModelOptions.bf16() : Precision.F32,
+                repetitions().timed()));
     }
 
     private void train() throws IOException {
@@ -206,7 +207,7 @@ public final class BenchCommand extends FenleiCommand {
         Precision chosen = precision == null
                 ? CpuBackend.precisionFor(ModelFiles.weightType(model.directory()))
                 : precision;
-        return new CpuBackend(threads(), chosen);
+        return new CpuBackend(threads(), chosen == Precision.BF16 ? ModelOptions.bf16() : chosen);
     }
 
     private Repetitions repetitions() {

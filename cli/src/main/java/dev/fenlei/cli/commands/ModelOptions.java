@@ -57,8 +57,19 @@ final class ModelOptions {
         return new CpuBackend(threads, switch (precision) {
             case AUTO -> CpuBackend.precisionFor(ModelFiles.weightType(directory));
             case F32 -> Precision.F32;
-            case BF16 -> Precision.BF16;
+            case BF16 -> bf16();
         });
+    }
+
+    /// [Precision#BF16], if there are instructions for it.
+    ///
+    /// @throws UserErrorException if there are none
+    static Precision bf16() {
+        String reason = CpuBackend.noBf16Reason();
+        if (!reason.isEmpty()) {
+            throw new UserErrorException("--precision bf16: " + reason + "; leave the option out");
+        }
+        return Precision.BF16;
     }
 
     /// The value of `--max-length`, if the model can take it.

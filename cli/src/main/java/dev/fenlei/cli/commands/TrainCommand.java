@@ -110,7 +110,7 @@ public final class TrainCommand extends FenleiCommand {
             Adapter adapter = Arguments.checked(() -> Adapter.create(decoder, lora, training.seed));
             decoder.restore();
             try (RunFolder run = RunFolder.create(out)) {
-                run.writeRun(settingsOf(settings, lora), model, dataPath);
+                run.writeRun(settingsOf(settings, lora, backend), model, dataPath);
                 say(String.format(
                         Locale.ROOT,
                         "%s: %,d parameters; %d training, %d validation, %d test examples; %d labels",
@@ -152,7 +152,7 @@ public final class TrainCommand extends FenleiCommand {
         return examples;
     }
 
-    private Map<String, Object> settingsOf(TrainingSettings settings, LoraConfig lora) {
+    private Map<String, Object> settingsOf(TrainingSettings settings, LoraConfig lora, Backend backend) {
         Map<String, Object> all = new LinkedHashMap<>();
         all.put("epochs", settings.epochs());
         all.put("batch_size", settings.batchSize());
@@ -165,6 +165,7 @@ public final class TrainCommand extends FenleiCommand {
         all.put("max_grad_norm", settings.maxGradNorm());
         all.put("seed", settings.seed());
         all.put("threads", modelOptions.threads);
+        all.put("backend", backend.name());
         all.put("max_length", maxLength);
         all.put("candidates", columns.candidates);
         all.put("lora_r", lora.rank());

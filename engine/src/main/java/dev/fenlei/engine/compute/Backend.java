@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 /// backend against it.
 public interface Backend extends AutoCloseable {
 
-    /// A short name for logs: `cpu`, `cuda`.
+    /// What computes, and in what: for logs and records of runs, such as `cpu, bf16, amx`.
     String name();
 
     /// A tensor of zeros that lives until the backend is closed.

@@ -135,7 +135,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public String name() {
-        return "cpu";
+        return "cpu, " + products();
     }
 
     @Override
