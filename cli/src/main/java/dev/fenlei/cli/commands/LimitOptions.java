@@ -12,6 +12,10 @@ public final class LimitOptions implements IModelTransformer {
 
     @Override
     public CommandSpec transform(CommandSpec command) {
+        // picocli asks once for every alias of the command.
+        if (command.findOption("--" + Limit.values()[0].optionName()) != null) {
+            return command;
+        }
         for (Limit limit : Limit.values()) {
             command.addOption(OptionSpec.builder("--" + limit.optionName())
                     .type(Long.class)
