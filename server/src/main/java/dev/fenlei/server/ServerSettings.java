@@ -42,7 +42,7 @@ public record ServerSettings(
     /// The port of the original service.
     public static final int DEFAULT_PORT = 8000;
 
-    /// @throws IllegalArgumentException if the port is none or a key is blank
+    /// @throws IllegalArgumentException if the port is none, or a key cannot stand in a header
     public ServerSettings {
         adapters = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(adapters));
         apiKeys = List.copyOf(apiKeys);
@@ -50,8 +50,8 @@ public record ServerSettings(
         if (port < 0 || port > 65535) {
             throw new IllegalArgumentException("the port must lie between 0 and 65535, it is " + port);
         }
-        if (apiKeys.stream().anyMatch(String::isBlank)) {
-            throw new IllegalArgumentException("an API key is empty");
+        if (!apiKeys.stream().allMatch(key -> key.matches("[!-~]+"))) {
+            throw new IllegalArgumentException("an API key must consist of visible ASCII characters, at least one");
         }
     }
 

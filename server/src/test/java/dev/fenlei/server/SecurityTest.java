@@ -28,7 +28,7 @@ import org.slf4j.LoggerFactory;
 @Timeout(60)
 class SecurityTest {
 
-    private static final String KEY = "s3cret-键";
+    private static final String KEY = "s3cret-key";
 
     private static TestServer server;
 
@@ -59,7 +59,6 @@ class SecurityTest {
 
     @Test
     void everyRouteButHealthAndReadinessNeedsTheKey() throws Exception {
-        String inBytes = new String(KEY.getBytes(StandardCharsets.UTF_8), StandardCharsets.ISO_8859_1);
         String basic = Base64.getEncoder().encodeToString(("user:" + KEY).getBytes(StandardCharsets.UTF_8));
         assertThat(routes()).hasSizeGreaterThan(15);
         for (Route route : routes()) {
@@ -68,12 +67,11 @@ class SecurityTest {
             assertThat(ask(route, "Authorization", "Bearer wrong").statusCode() == 401).isEqualTo(!open);
             assertThat(ask(route, "Authorization", "Bearer ").statusCode() == 401).isEqualTo(!open);
             assertThat(ask(route, "Authorization", "Basic !").statusCode() == 401).isEqualTo(!open);
-            assertThat(ask(route, "X-API-Key", KEY.substring(1).replace("键", "")).statusCode() == 401).isEqualTo(!open);
+            assertThat(ask(route, "X-API-Key", KEY.substring(1)).statusCode() == 401).isEqualTo(!open);
             assertThat(ask(route, "X-API-Key", "another").statusCode()).as(route.path()).isNotEqualTo(401);
             assertThat(ask(route, "Authorization", "bearer another").statusCode()).isNotEqualTo(401);
             assertThat(ask(route, "Authorization", "Basic " + basic).statusCode()).isNotEqualTo(401);
         }
-        assertThat(inBytes).isNotEqualTo(KEY);
     }
 
     @Test
@@ -84,6 +82,16 @@ class SecurityTest {
         assertThat(unknown.headers().allValues("WWW-Authenticate"))
                 .isEqualTo(known.headers().allValues("WWW-Authenticate"))
                 .hasSize(2);
+    }
+
+    /// Headers are not text: what a client sends of other characters depends on the client.
+    @Test
+    void keysAreOfVisibleAscii() {
+        ServerSettings settings = ServerSettings.of(TestServer.TINY);
+        for (String key : List.of("", " ", "键", "a b", "a\nb")) {
+            assertThatThrownBy(() -> settings.withApiKey(key)).isInstanceOf(IllegalArgumentException.class);
+        }
+        assertThat(settings.withApiKey(KEY).toString()).doesNotContain(KEY);
     }
 
     @Test
@@ -163,6 +171,8 @@ class SecurityTest {
                     "another"));
             server.send(server.post("/classify", "{\"text\":\"机密内容").header("X-API-Key", "another"));
             server.send(server.request("/secret-path?q=secret-query").header("X-API-Key", "wrong-key"));
+            // A client may read its answer a moment before the request counts as over.
+            Thread.sleep(200);
         } finally {
             logger.detachAppender(appender);
             logger.setLevel(before);

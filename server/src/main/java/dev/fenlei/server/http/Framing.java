@@ -4,6 +4,7 @@ import io.undertow.server.HttpServerExchange;
 import io.undertow.util.HeaderMap;
 import io.undertow.util.HeaderValues;
 import io.undertow.util.Headers;
+import io.undertow.util.Protocols;
 import org.jspecify.annotations.Nullable;
 
 /// Requests whose end one program may see elsewhere than another. They are refused, lest a request hide in the body of another
@@ -12,8 +13,13 @@ final class Framing {
 
     private Framing() {}
 
-    /// @throws ApiError if it is not plain where the request ends, or whom it is for
+    /// @throws ApiError if the protocol is another, or if it is not plain where the request ends or whom it is for
     static void check(HttpServerExchange exchange) {
+        if (!exchange.isHttp11() && !exchange.isHttp10()) {
+            exchange.setProtocol(Protocols.HTTP_1_1);
+            exchange.setPersistent(false);
+            throw ApiError.malformed("unsupported_protocol", "the protocol must be HTTP/1.1 or HTTP/1.0");
+        }
         HeaderMap headers = exchange.getRequestHeaders();
         HeaderValues encodings = headers.get(Headers.TRANSFER_ENCODING);
         HeaderValues lengths = headers.get(Headers.CONTENT_LENGTH);

@@ -32,9 +32,11 @@ public final class Listener implements AutoCloseable {
 
     private final Undertow undertow;
     private final AtomicInteger exchanges;
+    private final int port;
 
     private Listener(Undertow undertow, AtomicInteger exchanges) {
         this.undertow = undertow;
+        this.port = ((InetSocketAddress) undertow.getListenerInfo().getFirst().getAddress()).getPort();
         this.exchanges = exchanges;
     }
 
@@ -105,7 +107,7 @@ public final class Listener implements AutoCloseable {
 
     /// The port that was bound.
     public int port() {
-        return ((InetSocketAddress) undertow.getListenerInfo().getFirst().getAddress()).getPort();
+        return port;
     }
 
     /// Lets the last answers go out and closes the socket and all connections.
