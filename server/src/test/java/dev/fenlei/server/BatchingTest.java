@@ -27,7 +27,7 @@ class BatchingTest {
     Path folder;
 
     /// Keeps the one thread that computes busy for long, with an answer that only a client that goes away ends.
-    private static Socket busy(TestServer server) throws IOException, InterruptedException {
+    static Socket busy(TestServer server) throws IOException, InterruptedException {
         String body = "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}],\"max_tokens\":400,\"temperature\":1,"
                 + "\"stream\":true,\"seed\":1}";
         Socket socket = new RawClient(server.port()).connect();
