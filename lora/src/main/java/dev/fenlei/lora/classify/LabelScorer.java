@@ -10,6 +10,7 @@ import dev.fenlei.engine.tensor.Workspace;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// Log-probabilities of whole labels: for each label the sum over its tokens and the end token, given the prompt.
@@ -24,6 +25,9 @@ public final class LabelScorer implements AutoCloseable {
 
     /// Rows of logits at a time.
     private static final int LOGIT_ROWS = 256;
+
+    /// The parent of the end of a prompt.
+    private static final int NO_NODE = -1;
 
     /// A prompt and the labels to score.
     ///
@@ -106,9 +110,10 @@ public final class LabelScorer implements AutoCloseable {
         workspace.reset();
         Pass pass = Pass.inference(decoder.backend(), workspace);
         Tensor hidden = decoder.forward(pass, batch(items), prefix);
+        NodeScores nodes = nodeScores(pass, hidden, items);
         int first = 0;
         for (Item item : items) {
-            scores[item.index()] = labelScores(nodeScores(pass, hidden, first, item), item.trie());
+            scores[item.index()] = labelScores(nodes, first, item.trie());
             first += item.nodes();
         }
     }
@@ -148,29 +153,37 @@ public final class LabelScorer implements AutoCloseable {
         return new Batch(ids, positions, new AttentionMask(prefixLength, start, linearEnd, parent), outputs);
     }
 
-    /// For each node of the trie the log-probability of its token, and of the end token behind it.
+    /// For each node of all tries, one trie behind the other, the log-probability of its token, and of the end token behind it.
     private record NodeScores(double[] token, double[] end) {}
 
-    private NodeScores nodeScores(Pass pass, Tensor hidden, int first, Item item) {
-        LabelTrie trie = item.trie();
-        int nodes = item.nodes();
-        NodeScores scores = new NodeScores(new double[nodes], new double[nodes]);
-        for (int from = 0; from < nodes; from += LOGIT_ROWS) {
-            Workspace.Mark mark = workspace.mark();
-            int count = Math.min(nodes - from, LOGIT_ROWS);
-            int[] rows = new int[count];
-            for (int i = 0; i < count; i++) {
-                rows[i] = first + from + i;
-            }
-            Tensor logits = decoder.logits(pass, hidden, rows);
-            decoder.backend().logSoftmax(logits, logits.columns());
-            for (int i = 0; i < count; i++) {
-                scores.end()[from + i] = logits.get(i, endToken);
-            }
+    /// The rows of several tries share a product with the head, which costs little more than that of one.
+    private NodeScores nodeScores(Pass pass, Tensor hidden, List<Item> items) {
+        int total = items.stream().mapToInt(Item::nodes).sum();
+        NodeScores scores = new NodeScores(new double[total], new double[total]);
+        int[] parents = new int[total];
+        int[] tokens = new int[total];
+        int first = 0;
+        for (Item item : items) {
+            LabelTrie trie = item.trie();
+            parents[first] = NO_NODE;
             for (int row = 0; row < trie.rows(); row++) {
-                int parentNode = trie.parent(row) == AttentionMask.ROOT ? 0 : trie.parent(row) + 1;
-                if (parentNode >= from && parentNode < from + count) {
-                    scores.token()[row + 1] = logits.get(parentNode - from, trie.token(row));
+                int parent = trie.parent(row) == AttentionMask.ROOT ? 0 : trie.parent(row) + 1;
+                parents[first + row + 1] = first + parent;
+                tokens[first + row + 1] = trie.token(row);
+            }
+            first += item.nodes();
+        }
+        for (int from = 0; from < total; from += LOGIT_ROWS) {
+            Workspace.Mark mark = workspace.mark();
+            int to = Math.min(total, from + LOGIT_ROWS);
+            Tensor logits = decoder.logits(pass, hidden, IntStream.range(from, to).toArray());
+            decoder.backend().logSoftmax(logits, logits.columns());
+            for (int node = from; node < to; node++) {
+                scores.end()[node] = logits.get(node - from, endToken);
+            }
+            for (int node = 0; node < total; node++) {
+                if (parents[node] >= from && parents[node] < to) {
+                    scores.token()[node] = logits.get(parents[node] - from, tokens[node]);
                 }
             }
             workspace.release(mark);
@@ -178,14 +191,14 @@ public final class LabelScorer implements AutoCloseable {
         return scores;
     }
 
-    private static double[] labelScores(NodeScores nodes, LabelTrie trie) {
+    private static double[] labelScores(NodeScores nodes, int first, LabelTrie trie) {
         double[] scores = new double[trie.labels()];
         for (int label = 0; label < scores.length; label++) {
             int[] path = trie.path(label);
             for (int node : path) {
-                scores[label] += nodes.token()[node];
+                scores[label] += nodes.token()[first + node];
             }
-            scores[label] += nodes.end()[path[path.length - 1]];
+            scores[label] += nodes.end()[first + path[path.length - 1]];
         }
         return scores;
     }
