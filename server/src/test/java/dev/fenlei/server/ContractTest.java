@@ -3,6 +3,8 @@ package dev.fenlei.server;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.fenlei.engine.compute.Precision;
+import dev.fenlei.engine.compute.cpu.CpuBackend;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.List;
@@ -12,6 +14,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /// What clients may rely on.
 @Timeout(60)
@@ -26,7 +29,10 @@ class ContractTest {
     static void start() throws Exception {
         Path news = TestServer.adapter(folder, "news", "财经", "科技", "体育");
         Path mail = TestServer.adapter(folder, "mail", "spam", "ham");
-        server = TestServer.start(settings -> settings.withAdapter("news", news).withAdapter("mail", mail));
+        // In f32: products in bfloat16 differ a little with the number of their rows.
+        server = TestServer.start(settings -> settings.withAdapter("news", news)
+                .withAdapter("mail", mail)
+                .withBackend(_ -> new CpuBackend(2, Precision.F32)));
     }
 
     @AfterAll
@@ -94,7 +100,7 @@ class ContractTest {
                  "candidates": ["体育", {"label": "财经", "description": "货币与市场"}, "科技"]}""");
         assertThat(alone.path("data").get(0).path("confidence").asDouble())
                 .as("the same alone and in company")
-                .isCloseTo(answer.path("data").get(1).path("confidence").asDouble(), within(1e-3));
+                .isCloseTo(answer.path("data").get(1).path("confidence").asDouble(), within(1e-4));
     }
 
     @Test
@@ -146,7 +152,7 @@ class ContractTest {
         assertThat(events.getLast()).isEqualTo("[DONE]");
         StringBuilder text = new StringBuilder();
         for (String event : events.subList(0, events.size() - 2)) {
-            JsonNode chunk = tools.jackson.databind.json.JsonMapper.shared().readTree(event);
+            JsonNode chunk = JsonMapper.shared().readTree(event);
             assertThat(chunk.path("object").asString()).isEqualTo("chat.completion.chunk");
             text.append(chunk.path("choices").get(0).path("delta").path("content").asString(""));
         }

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.fenlei.engine.compute.cpu.CpuBackend;
+import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -54,7 +56,7 @@ class LifecycleTest {
             try {
                 mayOpen.await();
             } catch (InterruptedException e) {
-                throw new java.io.InterruptedIOException();
+                throw new InterruptedIOException();
             }
             return new CpuBackend();
         }))) {
@@ -94,7 +96,7 @@ class LifecycleTest {
             assertThat(answer.join().statusCode()).isIn(200, 503);
         }
         assertThat(answers.stream().filter(answer -> answer.join().statusCode() == 200).count()).isPositive();
-        assertThatThrownBy(() -> server.send(server.request("/health"))).isInstanceOf(java.io.IOException.class);
+        assertThatThrownBy(() -> server.send(server.request("/health"))).isInstanceOf(IOException.class);
     }
 
     @Test
@@ -110,7 +112,7 @@ class LifecycleTest {
         assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(5));
         assertThat(answer).satisfiesAnyOf(
                 over -> assertThat(over.join().statusCode()).isIn(200, 503),
-                over -> assertThatThrownBy(over::join).hasRootCauseInstanceOf(java.io.IOException.class));
+                over -> assertThatThrownBy(over::join).hasRootCauseInstanceOf(IOException.class));
     }
 
     @Test

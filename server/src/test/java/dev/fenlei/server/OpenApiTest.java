@@ -9,6 +9,7 @@ import dev.fenlei.engine.compute.cpu.CpuBackend;
 import dev.fenlei.server.http.Route;
 import io.swagger.v3.parser.OpenAPIV3Parser;
 import io.swagger.v3.parser.core.models.SwaggerParseResult;
+import java.io.InterruptedIOException;
 import java.net.Socket;
 import java.net.http.HttpResponse;
 import java.util.ArrayList;
@@ -185,7 +186,7 @@ class OpenApiTest {
             try {
                 mayOpen.await();
             } catch (InterruptedException e) {
-                throw new java.io.InterruptedIOException();
+                throw new InterruptedIOException();
             }
             return new CpuBackend();
         }))) {

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
@@ -43,7 +44,8 @@ class PageTest {
         options.setBinary(BROWSER.toString());
         options.addArguments(
                 "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--lang=zh-CN",
-                "--window-size=900,900", "--no-first-run", "--disable-background-networking");
+                "--window-size=900,1100", "--no-first-run", "--disable-background-networking");
+        options.setExperimentalOption("prefs", Map.of("intl.accept_languages", "zh-CN"));
         browser = new ChromeDriver(
                 new ChromeDriverService.Builder().usingDriverExecutable(DRIVER.toFile()).build(), options);
         browser.manage().timeouts().implicitlyWait(Duration.ofSeconds(10));

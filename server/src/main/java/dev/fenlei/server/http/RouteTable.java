@@ -1,6 +1,7 @@
 package dev.fenlei.server.http;
 
 import io.undertow.server.HttpServerExchange;
+import io.undertow.util.Headers;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,7 +34,7 @@ final class RouteTable {
             return ApiError.noRoute();
         }
         String allowed = String.join(", ", methods.keySet());
-        exchange.getResponseHeaders().put(io.undertow.util.Headers.ALLOW, allowed);
+        exchange.getResponseHeaders().put(Headers.ALLOW, allowed);
         return ApiError.methodNotAllowed(allowed);
     }
 
