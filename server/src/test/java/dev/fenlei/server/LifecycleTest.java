@@ -34,6 +34,16 @@ class LifecycleTest {
     @TempDir
     Path folder;
 
+    @Test
+    void theFiveLinesStandInTheReadme() throws Exception {
+        Path root = Path.of(System.getProperty("fenlei.root", ".."));
+        String here = Files.readString(root.resolve("server/src/test/java/dev/fenlei/server/LifecycleTest.java"));
+        String readme = Files.readString(root.resolve("README.md"));
+        int start = here.lastIndexOf("try (var server =");
+        String program = here.substring(start, here.indexOf("        }\n", start)).replace("\n        ", "\n");
+        assertThat(readme).contains(program);
+    }
+
     /// The five lines of the README.
     @Test
     void startsFromJavaInFiveLines() throws Exception {

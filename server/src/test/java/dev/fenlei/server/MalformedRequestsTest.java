@@ -109,7 +109,7 @@ class MalformedRequestsTest {
         // Bodies.
         for (String body : List.of(
                 "{", "}", "[]", "1", "\"a\"", "null", "{}{}", "{\"a\":}", "{'text':'a'}", "{\"text\":\"\\x\"}", "\0",
-                "\u00ff\u00fe{\0}\0", "{\"text\":\"\u00c3\u0028\",\"category\":\"a,b\"}", "{\"text\":1e999999}",
+                "\u00ff\u00fe{\0}\0", "{\"text\":\"\u00c3(\",\"category\":\"a,b\"}", "{\"text\":1e999999}",
                 "{\"text\":" + "9".repeat(1000) + "}", "[".repeat(10_000), "{\"a\":".repeat(5000),
                 "{\"text\":\"" + "a".repeat(49_000), "{\"text\":[[\"a\"]],\"category\":\"a\"}", "<xml/>",
                 "text=a&category=b")) {

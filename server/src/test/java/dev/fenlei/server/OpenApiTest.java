@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.CountDownLatch;
@@ -150,8 +151,8 @@ class OpenApiTest {
     }
 
     /// The names in a value, at any depth; not those of maps from labels or limits, which depend on the request or the version.
-    private static TreeSet<String> shape(JsonNode value) {
-        TreeSet<String> names = new TreeSet<>();
+    private static Set<String> shape(JsonNode value) {
+        Set<String> names = new TreeSet<>();
         value.forEachEntry((name, child) -> {
             names.add(name);
             if (!name.equals("limits")) {

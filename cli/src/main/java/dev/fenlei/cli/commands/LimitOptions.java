@@ -13,7 +13,7 @@ public final class LimitOptions implements IModelTransformer {
     @Override
     public CommandSpec transform(CommandSpec command) {
         // picocli asks once for every alias of the command.
-        if (command.findOption("--" + Limit.values()[0].optionName()) != null) {
+        if (command.findOption("--" + Limit.MAX_QUEUE.optionName()) != null) {
             return command;
         }
         for (Limit limit : Limit.values()) {

@@ -10,8 +10,8 @@ import org.junit.jupiter.api.Test;
 
 class DecisionTest {
 
-    private static final Decision DECISION =
-            new Decision("a", List.of("a", "b", "c"), new double[] {0.8, 0.2, 0}, 0.5, 10);
+    private static final Decision DECISION = new Decision("a", List.of("a", "b", "c"), new double[] {0.8, 0.2, 0}, 0.5,
+            10);
 
     @Test
     void aTemperatureChangesHowSureADecisionIsAndNothingElse() {
@@ -29,7 +29,8 @@ class DecisionTest {
     @Test
     void aTemperatureIsPositive() {
         for (double temperature : new double[] {0, -1, Double.NaN, Double.POSITIVE_INFINITY}) {
-            assertThatThrownBy(() -> DECISION.withTemperature(temperature)).isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> DECISION.withTemperature(temperature))
+                    .isInstanceOf(IllegalArgumentException.class);
         }
     }
 
