@@ -8,6 +8,7 @@ import dev.fenlei.cli.commands.InspectCommand;
 import dev.fenlei.cli.commands.MergeCommand;
 import dev.fenlei.cli.commands.PredictCommand;
 import dev.fenlei.cli.commands.PretrainCommand;
+import dev.fenlei.cli.commands.ServeCommand;
 import dev.fenlei.cli.commands.TokenizeCommand;
 import dev.fenlei.cli.commands.TrainCommand;
 import java.io.FileDescriptor;
@@ -37,6 +38,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             TrainCommand.class,
             EvaluateCommand.class,
             PredictCommand.class,
+            ServeCommand.class,
             GenerateCommand.class,
             PretrainCommand.class,
             MergeCommand.class,
@@ -77,7 +79,7 @@ public final class Fenlei {
         interruption.install();
         int status = run(StartUp.arguments(args), out, err, interruption);
         out.flush();
-        interruption.finish();
+        interruption.finish(status);
         System.exit(status);
     }
 
@@ -98,10 +100,9 @@ public final class Fenlei {
         } catch (IOException e) {
             return Errors.report(e, err, verbose);
         }
-        commandLine.setParameterExceptionHandler((thrown, _) -> reportBadUsage(thrown, config));
-        if (config != null) {
-            commandLine.setDefaultValueProvider(config);
-        }
+        EnvironmentValues values = new EnvironmentValues(System.getenv(), config);
+        commandLine.setParameterExceptionHandler((thrown, _) -> reportBadUsage(thrown, values, config));
+        commandLine.setDefaultValueProvider(values);
         if (args.isEmpty()) {
             commandLine.usage(err);
             return FenleiCommand.BAD_USAGE;
@@ -128,10 +129,14 @@ public final class Fenlei {
         return option.file == null ? null : ConfigFile.read(option.file, command.getCommandSpec());
     }
 
-    private static int reportBadUsage(ParameterException thrown, @Nullable ConfigFile config) {
+    private static int reportBadUsage(
+            ParameterException thrown, EnvironmentValues values, @Nullable ConfigFile config) {
         CommandLine command = thrown.getCommandLine();
         PrintWriter err = command.getErr();
-        String origin = config == null ? null : config.origin(thrown.getArgSpec());
+        String origin = values.origin(thrown.getArgSpec());
+        if (origin == null && config != null) {
+            origin = config.origin(thrown.getArgSpec());
+        }
         err.println("fenlei: " + thrown.getMessage()
                 + (origin == null ? "" : " (unless given as an option, it comes from " + origin + ")"));
         UnmatchedArgumentException.printSuggestions(thrown, err);

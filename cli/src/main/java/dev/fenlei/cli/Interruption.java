@@ -20,6 +20,8 @@ public final class Interruption {
     private final CountDownLatch finished = new CountDownLatch(1);
     private final Duration patience;
     private volatile boolean requested;
+    private volatile boolean exitsWithStatus;
+    private volatile int status;
 
     /// @param patience how long the command may take to end after it was asked to
     public Interruption(Duration patience) {
@@ -28,7 +30,20 @@ public final class Interruption {
 
     /// Makes the JVM's shutdown, which SIGINT and SIGTERM cause, ask this object and wait for [#finish].
     void install() {
-        Runtime.getRuntime().addShutdownHook(new Thread(this::request, "fenlei-interruption"));
+        Runtime.getRuntime().addShutdownHook(new Thread(this::shutDown, "fenlei-interruption"));
+    }
+
+    private void shutDown() {
+        request();
+        if (requested && exitsWithStatus && finished.getCount() == 0) {
+            // A JVM that a signal ends has the signal's number in its exit status, whatever else is said.
+            Runtime.getRuntime().halt(status);
+        }
+    }
+
+    /// Makes a signal end the process with the status of the command: for services, which are meant to end so.
+    public void exitWithStatusOfCommand() {
+        exitsWithStatus = true;
     }
 
     /// Whether the user has asked the command to stop.
@@ -59,7 +74,8 @@ public final class Interruption {
     }
 
     /// The command has returned: a shutdown need not wait any more.
-    void finish() {
+    void finish(int exitStatus) {
+        status = exitStatus;
         finished.countDown();
     }
 

@@ -33,6 +33,15 @@ public final class Logging extends ContextAwareBase implements Configurator {
         context.getLogger("dev.fenlei").setLevel(Level.DEBUG);
     }
 
+    /// Shows what a service does: that it began, its requests, its warnings.
+    public static void showService() {
+        LoggerContext context = (LoggerContext) LoggerFactory.getILoggerFactory();
+        Logger service = context.getLogger("dev.fenlei.server");
+        if (!service.isInfoEnabled()) {
+            service.setLevel(Level.INFO);
+        }
+    }
+
     private static void attachAppender(LoggerContext context, String pattern) {
         PatternLayoutEncoder encoder = new PatternLayoutEncoder();
         encoder.setContext(context);

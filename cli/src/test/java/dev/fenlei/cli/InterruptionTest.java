@@ -36,7 +36,7 @@ class InterruptionTest {
         assertThatThrownBy(interruption::throwIfRequested).isInstanceOf(InterruptedCommandException.class);
         assertThat(signal.join(Duration.ofMillis(50))).isFalse();
         order.add("command ends");
-        interruption.finish();
+        interruption.finish(0);
         signal.join();
         assertThat(order)
                 .containsExactlyInAnyOrder("last registered", "first registered", "command ends", "process ends")
@@ -45,7 +45,7 @@ class InterruptionTest {
 
     @Test
     void aFinishedCommandIsNotAskedAnyMore() {
-        interruption.finish();
+        interruption.finish(0);
         interruption.request();
         assertThat(interruption.requested()).isFalse();
     }

@@ -10,6 +10,7 @@ import dev.fenlei.cli.bench.LoadBenchmark;
 import dev.fenlei.cli.bench.Measurement;
 import dev.fenlei.cli.bench.RandomWeights;
 import dev.fenlei.cli.bench.Repetitions;
+import dev.fenlei.cli.bench.ServeBenchmark;
 import dev.fenlei.cli.bench.TokenizeBenchmark;
 import dev.fenlei.cli.bench.TrainBenchmark;
 import dev.fenlei.engine.compute.Precision;
@@ -18,10 +19,14 @@ import dev.fenlei.engine.compute.cpu.GemmBenchmark;
 import dev.fenlei.engine.compute.cpu.WorkerPool;
 import dev.fenlei.engine.model.ModelFiles;
 import dev.fenlei.engine.safetensors.DurableFiles;
+import dev.fenlei.lora.data.DataOptions;
+import dev.fenlei.lora.data.DataReader;
 import dev.fenlei.tokenizer.Tokenizer;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -45,6 +50,7 @@ import tools.jackson.databind.json.JsonMapper;
             "  classify    label scoring on the ids of --data",
             "  tokenize    the lines of the text file --data",
             "  load        opening a model and its tokenizer",
+            "  serve       a running service (--url, --clients, --seconds) on the texts of the JSON lines --data",
             "  make-model  measures nothing: writes a model of a published shape with random weights (--shape, --out)"
         })
 public final class BenchCommand extends FenleiCommand {
@@ -56,6 +62,7 @@ public final class BenchCommand extends FenleiCommand {
         CLASSIFY,
         TOKENIZE,
         LOAD,
+        SERVE,
         MAKE_MODEL;
 
         @Override
@@ -124,9 +131,28 @@ public final class BenchCommand extends FenleiCommand {
             description = "train, classify: write the losses or scores, to check that the work was done right.")
     private @Nullable Path save;
 
+    @Option(names = "--url", paramLabel = "URL",
+            description = "serve: the address of the service (default: ${DEFAULT-VALUE}).")
+    private URI url = URI.create("http://127.0.0.1:8000");
+
+    @Option(names = "--api-key", paramLabel = "KEY", description = "serve: the key that the service asks for.")
+    private @Nullable String apiKey;
+
+    @Option(names = "--clients",
+            description = "serve: how many send, each its next text when the last was answered (default: ${DEFAULT-VALUE}).")
+    private int clients = 64;
+
+    @Option(names = "--seconds", description = "serve: how long they send (default: ${DEFAULT-VALUE}).")
+    private int seconds = 30;
+
+    @Option(names = "--candidates", paramLabel = "LIST",
+            description = "serve: the candidates, parted by commas (default: ${DEFAULT-VALUE}).")
+    private String candidates = "财经,科技,体育";
+
     @Override
-    protected int run() throws IOException {
-        boolean needsData = kind == Kind.TRAIN || kind == Kind.CLASSIFY || kind == Kind.TOKENIZE;
+    protected int run() throws IOException, InterruptedException {
+        boolean needsData = kind == Kind.TRAIN || kind == Kind.CLASSIFY || kind == Kind.TOKENIZE
+                || kind == Kind.SERVE;
         if (needsData && data == null) {
             throw badUsage("bench " + kind + " needs --data FILE");
         }
@@ -139,9 +165,21 @@ public final class BenchCommand extends FenleiCommand {
             case CLASSIFY -> classify();
             case TOKENIZE -> print(List.of(TokenizeBenchmark.run(model.directory(), data(), repetitions())));
             case LOAD -> print(LoadBenchmark.run(model.directory(), repetitions()));
+            case SERVE -> serve();
             case MAKE_MODEL -> makeModel();
         }
         return OK;
+    }
+
+    private void serve() throws IOException, InterruptedException {
+        List<String> texts = new ArrayList<>();
+        try (DataReader reader = DataReader.open(data(), DataOptions.unlabelled())) {
+            while (reader.hasNext()) {
+                texts.add(reader.next().orThrow().text());
+            }
+        }
+        print(Arguments.checked(() -> new ServeBenchmark(url, apiKey, clients, seconds, texts, candidates))
+                .run(interruption()));
     }
 
     private void gemm() {

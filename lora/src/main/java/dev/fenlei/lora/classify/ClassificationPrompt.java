@@ -90,7 +90,17 @@ public final class ClassificationPrompt {
     ///
     /// @throws IllegalArgumentException if the candidates leave no room for the text
     public int[] prompt(String text, List<String> candidates) {
-        int[] options = tokenizer.encodeContinuation(String.join(",", candidates));
+        return prompt(text, candidates, candidates);
+    }
+
+    /// The prompt behind [#prefix()], in which the candidates are written otherwise than as their labels: with a word on what
+    /// they mean, say.
+    ///
+    /// @param candidates the labels
+    /// @param written how each of them stands in the prompt
+    /// @throws IllegalArgumentException if the candidates leave no room for the text
+    public int[] prompt(String text, List<String> candidates, List<String> written) {
+        int[] options = tokenizer.encodeContinuation(String.join(",", written));
         int longest = candidates.stream().mapToInt(c -> label(c).length).max().orElse(0);
         int fixed = head.length + middle.length + options.length + tail.length + longest + 1;
         int room = maxLength - fixed;

@@ -13,8 +13,10 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// Classifies texts: the door for programs that embed the engine.
@@ -26,10 +28,18 @@ public final class Classifier implements AutoCloseable {
     public static final int DEFAULT_MAX_LENGTH = 384;
 
     /// A text and what there is to choose from.
-    public record Request(String text, List<String> candidates) {
+    ///
+    /// @param candidates the labels
+    /// @param descriptions what each of them means, for the prompt only; an empty one says nothing
+    public record Request(String text, List<String> candidates, List<String> descriptions) {
 
         public Request {
             candidates = List.copyOf(candidates);
+            descriptions = List.copyOf(descriptions);
+            if (descriptions.size() != candidates.size()) {
+                throw new IllegalArgumentException(
+                        descriptions.size() + " descriptions for " + candidates.size() + " candidates");
+            }
             if (candidates.isEmpty()) {
                 throw new IllegalArgumentException("there is no candidate to choose from");
             }
@@ -40,12 +50,39 @@ public final class Classifier implements AutoCloseable {
                 throw new IllegalArgumentException("a candidate is blank");
             }
         }
+
+        /// Candidates that need no description.
+        public Request(String text, List<String> candidates) {
+            this(text, candidates, Collections.nCopies(candidates.size(), ""));
+        }
+
+        private List<String> written() {
+            return IntStream.range(0, candidates.size())
+                    .mapToObj(i -> descriptions.get(i).isBlank()
+                            ? candidates.get(i)
+                            : candidates.get(i) + "（" + descriptions.get(i).strip() + "）")
+                    .toList();
+        }
+    }
+
+    /// A request in tokens, ready to be scored.
+    ///
+    /// @param candidates the labels
+    /// @param query their tokens and those of the prompt
+    /// @param promptTokens the length of the whole prompt
+    public record Prepared(List<String> candidates, LabelScorer.Query query, int promptTokens) {
+
+        /// The tokens to compute, at most: those behind the common prefix, and those of the labels.
+        public int tokens() {
+            return query.prompt().length + query.labels().stream().mapToInt(label -> label.length).sum();
+        }
     }
 
     private final Decoder decoder;
     private final Tokenizer tokenizer;
     private final ClassificationPrompt prompt;
     private final LabelScorer scorer;
+    private final int prefixLength;
     private final Runnable select;
     private final List<AutoCloseable> owned = new ArrayList<>();
 
@@ -69,6 +106,7 @@ public final class Classifier implements AutoCloseable {
         this.prompt = prompt;
         this.select = select;
         select.run();
+        this.prefixLength = prompt.prefix().length;
         this.scorer = new LabelScorer(decoder, prompt.prefix(), prompt.endToken());
     }
 
@@ -104,20 +142,28 @@ public final class Classifier implements AutoCloseable {
     ///
     /// @throws IllegalArgumentException if the candidates of a request leave no room for its text
     public List<Decision> classify(List<Request> requests) {
-        List<LabelScorer.Query> queries = new ArrayList<>();
-        for (Request request : requests) {
-            queries.add(new LabelScorer.Query(
-                    prompt.prompt(request.text(), request.candidates()),
-                    request.candidates().stream().map(prompt::label).toList()));
-        }
+        return decide(requests.stream().map(this::prepare).toList());
+    }
+
+    /// Turns a request into tokens. Unlike the rest of this class, it may be called by many threads at once, and while another
+    /// thread scores.
+    ///
+    /// @throws IllegalArgumentException if the candidates leave no room for the text
+    public Prepared prepare(Request request) {
+        LabelScorer.Query query = new LabelScorer.Query(
+                prompt.prompt(request.text(), request.candidates(), request.written()),
+                request.candidates().stream().map(prompt::label).toList());
+        return new Prepared(request.candidates(), query, prefixLength + query.prompt().length);
+    }
+
+    /// Classifies what this classifier has [prepared][#prepare].
+    public List<Decision> decide(List<Prepared> prepared) {
         select.run();
-        List<double[]> scores = scorer.score(queries);
+        List<double[]> scores = scorer.score(prepared.stream().map(Prepared::query).toList());
         List<Decision> decisions = new ArrayList<>();
-        for (int i = 0; i < requests.size(); i++) {
-            decisions.add(Decision.of(
-                    requests.get(i).candidates(),
-                    scores.get(i),
-                    prompt.prefix().length + queries.get(i).prompt().length));
+        for (int i = 0; i < prepared.size(); i++) {
+            Prepared request = prepared.get(i);
+            decisions.add(Decision.of(request.candidates(), scores.get(i), request.promptTokens()));
         }
         return decisions;
     }

@@ -1,5 +1,6 @@
 package dev.fenlei.lora.classify;
 
+import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -40,5 +41,20 @@ public record Decision(
     public double confidence() {
         int index = label == null ? -1 : candidates.indexOf(label);
         return index < 0 ? 0 : probabilities[index];
+    }
+
+    /// The same decision with probabilities of another temperature, p^(1/T) made to sum to 1 again: above 1 they come closer to
+    /// each other, below 1 they part.
+    ///
+    /// @throws IllegalArgumentException unless the temperature is positive
+    public Decision withTemperature(double temperature) {
+        if (!(temperature > 0) || Double.isInfinite(temperature)) {
+            throw new IllegalArgumentException("the temperature must be positive, it is " + temperature);
+        }
+        double largest = Arrays.stream(probabilities).max().orElse(1);
+        double[] scaled = Arrays.stream(probabilities).map(p -> Math.pow(p / largest, 1 / temperature)).toArray();
+        double sum = Arrays.stream(scaled).sum();
+        return new Decision(
+                label, candidates, Arrays.stream(scaled).map(p -> p / sum).toArray(), candidateMass, promptTokens);
     }
 }

@@ -1,0 +1,2 @@
+/// The models, the queue before them, and the one thread that computes.
+package dev.fenlei.server.inference;
