@@ -4,7 +4,6 @@ import dev.fenlei.engine.compute.AttentionMask;
 import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.compute.Precision;
 import dev.fenlei.engine.compute.cpu.x86.Bf16Rung;
-import dev.fenlei.engine.compute.cpu.x86.UnavailableException;
 import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import dev.fenlei.engine.tensor.Workspace;
@@ -71,14 +70,13 @@ public final class CpuBackend implements Backend {
     }
 
     private static @Nullable Bf16Rung bf16() {
-        try {
-            Bf16Rung rung = Bf16Rung.best();
+        Bf16Rung rung = Bf16Rung.best().orElse(null);
+        if (rung == null) {
+            LOG.warn("products are computed in single precision instead of bfloat16: {}", Bf16Rung.whyNone());
+        } else {
             LOG.debug("products in bfloat16 are computed by machine code ({})", rung.name());
-            return rung;
-        } catch (UnavailableException e) {
-            LOG.warn("products are computed in single precision instead of bfloat16: {}", e.reason());
-            return null;
         }
+        return rung;
     }
 
     /// The precision that suits a model: [Precision#BF16] if its weights are stored in it and this processor has
@@ -91,21 +89,12 @@ public final class CpuBackend implements Backend {
 
     /// What multiplies in bfloat16 here: `amx` or `avx512`; empty if nothing does.
     public static Optional<String> bf16Rung() {
-        try {
-            return Optional.of(Bf16Rung.best().name());
-        } catch (UnavailableException e) {
-            return Optional.empty();
-        }
+        return Bf16Rung.best().map(Bf16Rung::name);
     }
 
     /// Why nothing multiplies in bfloat16 here; empty if something does.
     public static String noBf16Reason() {
-        try {
-            Bf16Rung _ = Bf16Rung.best();
-            return "";
-        } catch (UnavailableException e) {
-            return e.reason();
-        }
+        return Bf16Rung.whyNone();
     }
 
     /// The threads that the property `fenlei.threads` says, or as many as there are processors.

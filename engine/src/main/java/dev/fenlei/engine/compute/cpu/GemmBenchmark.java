@@ -6,7 +6,6 @@ import static dev.fenlei.engine.compute.cpu.GemmKernel.LANES;
 import dev.fenlei.engine.compute.Precision;
 import dev.fenlei.engine.compute.cpu.x86.Bf16Rung;
 import dev.fenlei.engine.compute.cpu.x86.TileKernel;
-import dev.fenlei.engine.compute.cpu.x86.UnavailableException;
 import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import java.lang.foreign.Arena;
@@ -85,11 +84,8 @@ public final class GemmBenchmark {
     }
 
     private static Bf16Rung rung() {
-        try {
-            return Bf16Rung.best();
-        } catch (UnavailableException e) {
-            throw new IllegalArgumentException("cannot multiply in bfloat16: " + e.reason(), e);
-        }
+        return Bf16Rung.best()
+                .orElseThrow(() -> new IllegalArgumentException("cannot multiply in bfloat16: " + Bf16Rung.whyNone()));
     }
 
     /// One group of rows by one panel, over and over, on every thread.

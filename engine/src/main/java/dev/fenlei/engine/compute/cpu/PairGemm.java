@@ -64,7 +64,14 @@ final class PairGemm {
     }
 
     /// `c = alpha · Σ a · op(b) + beta · c` over the parts.
+    ///
+    /// @throws IllegalStateException if the memory of a tensor has been closed
     void multiply(List<Part> parts, boolean transposeB, float alpha, float beta, Tensor c) {
+        parts.forEach(part -> {
+            requireOpen(part.a);
+            requireOpen(part.b);
+        });
+        requireOpen(c);
         int m = c.rows();
         int n = c.columns();
         long k = parts.getFirst().b.columns();
@@ -75,6 +82,13 @@ final class PairGemm {
             run(new Product(turned, true, n, m, alpha, beta, c, true));
         } else {
             run(new Product(parts, transposeB, m, n, alpha, beta, c, false));
+        }
+    }
+
+    /// Machine code gets addresses, behind which nobody looks any more.
+    private static void requireOpen(Tensor tensor) {
+        if (!tensor.memory().scope().isAlive()) {
+            throw new IllegalStateException("already closed: " + tensor);
         }
     }
 

@@ -1,6 +1,7 @@
 package dev.fenlei.engine.compute.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.fenlei.engine.compute.cpu.x86.Bf16Rung;
 import dev.fenlei.engine.compute.cpu.x86.UnavailableException;
@@ -114,6 +115,23 @@ class PairGemmTest {
             }
         }
         return tensor;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"avx512", "amx"})
+    void closedMemoryIsNotTouched(String name) {
+        Bf16Rung rung = rung(name);
+        try (Arena open = Arena.ofShared(); WorkerPool pool = new WorkerPool(1)) {
+            Tensor weight;
+            try (Arena closed = Arena.ofShared()) {
+                weight = random(closed, DType.BF16, 32, 64, 0, new SplittableRandom(1));
+            }
+            Tensor x = random(open, DType.F32, 16, 64, 0, new SplittableRandom(2));
+            Tensor y = random(open, DType.F32, 16, 32, 0, new SplittableRandom(3));
+            assertThatThrownBy(() -> new Gemm(pool, rung).matmul(x, false, weight, true, 1, 0, y))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("closed");
+        }
     }
 
     @Test

@@ -2,7 +2,9 @@ package dev.fenlei.engine.compute.cpu.x86;
 
 import java.nio.ByteOrder;
 import java.util.Locale;
+import java.util.Optional;
 import jdk.incubator.vector.VectorShape;
+import org.jspecify.annotations.Nullable;
 
 /// What multiplies matrices in bfloat16 on this machine.
 ///
@@ -14,26 +16,28 @@ public record Bf16Rung(String name, TileKernel tile, ConvertKernel convert) {
     /// The property that forces a rung.
     public static final String PROPERTY = "fenlei.bf16";
 
-    private static final class Holder {
-        static final Object CHOICE = choose();
+    private record Choice(@Nullable Bf16Rung rung, String reason) {
 
-        private static Object choose() {
+        /// Made when it is first needed.
+        static final Choice MADE = make();
+
+        private static Choice make() {
             try {
-                return select(System.getProperty(PROPERTY, ""));
+                return new Choice(select(System.getProperty(PROPERTY, "")), "");
             } catch (UnavailableException e) {
-                return e;
+                return new Choice(null, e.reason());
             }
         }
     }
 
-    /// The fastest rung that this machine has, chosen once.
-    ///
-    /// @throws UnavailableException if it has none
-    public static Bf16Rung best() throws UnavailableException {
-        if (Holder.CHOICE instanceof Bf16Rung rung) {
-            return rung;
-        }
-        throw new UnavailableException(((UnavailableException) Holder.CHOICE).reason());
+    /// The fastest rung that this machine has, chosen once; empty if it has none.
+    public static Optional<Bf16Rung> best() {
+        return Optional.ofNullable(Choice.MADE.rung);
+    }
+
+    /// Why there is no [#best()]; empty if there is one.
+    public static String whyNone() {
+        return Choice.MADE.reason;
     }
 
     /// A rung by its name; the fastest if the name is empty.
