@@ -194,6 +194,9 @@ public final class GenerateCommand extends FenleiCommand {
                 return !interruption().requested();
             });
         }
+        if (output.length == 0) {
+            return;
+        }
         double prefillSeconds = (first[0] - start) / 1e9;
         double decodeSeconds = (System.nanoTime() - first[0]) / 1e9;
         print(text.finish() + System.lineSeparator());
