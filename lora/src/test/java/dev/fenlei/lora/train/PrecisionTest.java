@@ -33,7 +33,7 @@ class PrecisionTest {
 
     @BeforeAll
     static void needsInstructions() {
-        Assumptions.assumeTrue(CpuBackend.bf16Rung().isPresent(), CpuBackend.noBf16Reason());
+        Assumptions.assumeTrue(CpuBackend.bf16Rung().isPresent(), "not this processor: " + CpuBackend.noBf16Reason());
     }
 
     @Test

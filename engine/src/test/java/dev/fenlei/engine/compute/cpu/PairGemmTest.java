@@ -150,7 +150,7 @@ class PairGemmTest {
         try {
             return Bf16Rung.select(name);
         } catch (UnavailableException e) {
-            Assumptions.abort(e.reason());
+            Assumptions.abort("not this processor: " + e.reason());
             throw new AssertionError(e);
         }
     }

@@ -69,7 +69,8 @@ class Bf16ArithmeticTest {
     @Test
     void intelsProcessorsDoSo() throws Throwable {
         MethodHandle routine = routine();
-        Assumptions.assumeTrue(CpuFeatures.read().intel(), "the order of sums is that of Intel's manual");
+        Assumptions.assumeTrue(CpuFeatures.read().intel(),
+                "not this processor: the order of sums is that of Intel's manual");
         try (Arena arena = Arena.ofConfined()) {
             MemorySegment operands = arena.allocate(3 * 64, 64);
             for (Case c : CASES) {
@@ -105,7 +106,7 @@ class Bf16ArithmeticTest {
             Bf16Rung.select("avx512");
             return CodePages.routine(code.code(), FunctionDescriptor.ofVoid(ValueLayout.JAVA_LONG));
         } catch (UnavailableException e) {
-            Assumptions.abort(e.reason());
+            Assumptions.abort("not this processor: " + e.reason());
             throw new AssertionError(e);
         }
     }

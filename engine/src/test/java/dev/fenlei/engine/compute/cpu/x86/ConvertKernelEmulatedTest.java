@@ -92,7 +92,7 @@ class ConvertKernelEmulatedTest {
         try {
             kernel = Bf16Rung.select("avx512").convert();
         } catch (UnavailableException e) {
-            Assumptions.abort(e.reason());
+            Assumptions.abort("not this processor: " + e.reason());
             throw new AssertionError(e);
         }
         int[] numbers = numbers();

@@ -43,7 +43,7 @@ class TileKernelEmulatedTest {
             try {
                 return Bf16Rung.select(this == AMX ? "amx" : "avx512").tile();
             } catch (UnavailableException e) {
-                Assumptions.abort(e.reason());
+                Assumptions.abort("not this processor: " + e.reason());
                 throw new AssertionError(e);
             }
         }
@@ -120,7 +120,8 @@ class TileKernelEmulatedTest {
     @EnumSource
     void intelsProcessorsAgreeBitForBit(Kernel kernel) throws UnavailableException {
         TileKernel real = kernel.real();
-        Assumptions.assumeTrue(CpuFeatures.read().intel(), "the order of sums is that of Intel's manual");
+        Assumptions.assumeTrue(CpuFeatures.read().intel(),
+                "not this processor: the order of sums is that of Intel's manual");
         for (DoubleSupplier numbers : List.of(integers(3), fractions(4), extremes(5))) {
             for (TileProblem problem : problems(kernel, numbers)) {
                 // Java's comparison tells zeros by their signs, and takes all NaNs as equal.
