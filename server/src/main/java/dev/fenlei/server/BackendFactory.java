@@ -1,8 +1,7 @@
 package dev.fenlei.server;
 
 import dev.fenlei.engine.compute.Backend;
-import dev.fenlei.engine.compute.cpu.CpuBackend;
-import dev.fenlei.engine.model.ModelFiles;
+import dev.fenlei.lora.classify.Classifier;
 import java.io.IOException;
 import java.nio.file.Path;
 
@@ -15,7 +14,6 @@ public interface BackendFactory {
 
     /// The CPU with one thread per processor, in the precision that suits the model.
     static BackendFactory cpu() {
-        return model -> new CpuBackend(
-                CpuBackend.defaultThreads(), CpuBackend.precisionFor(ModelFiles.weightType(model)));
+        return Classifier::cpu;
     }
 }

@@ -17,7 +17,6 @@ import dev.fenlei.engine.compute.Precision;
 import dev.fenlei.engine.compute.cpu.CpuBackend;
 import dev.fenlei.engine.compute.cpu.GemmBenchmark;
 import dev.fenlei.engine.compute.cpu.WorkerPool;
-import dev.fenlei.engine.model.ModelFiles;
 import dev.fenlei.engine.safetensors.DurableFiles;
 import dev.fenlei.lora.data.DataOptions;
 import dev.fenlei.lora.data.DataReader;
@@ -242,10 +241,7 @@ public final class BenchCommand extends FenleiCommand {
     }
 
     private CpuBackend backend() throws IOException {
-        Precision chosen = precision == null
-                ? CpuBackend.precisionFor(ModelFiles.weightType(model.directory()))
-                : precision;
-        return new CpuBackend(threads(), chosen == Precision.BF16 ? ModelOptions.bf16() : chosen);
+        return ModelOptions.backend(model.directory(), threads(), precision);
     }
 
     private Repetitions repetitions() {
@@ -253,9 +249,7 @@ public final class BenchCommand extends FenleiCommand {
     }
 
     private int threads() {
-        int count = threads == null
-                ? Integer.getInteger("fenlei.threads", Runtime.getRuntime().availableProcessors())
-                : threads;
+        int count = threads == null ? CpuBackend.defaultThreads() : threads;
         if (count < 1 || count > 1024) {
             throw badUsage("--threads must lie between 1 and 1024");
         }

@@ -54,11 +54,21 @@ final class ModelOptions {
         if (threads < 1 || threads > 1024) {
             throw new UserErrorException("--threads must lie between 1 and 1024, it is " + threads);
         }
-        return new CpuBackend(threads, switch (precision) {
-            case AUTO -> CpuBackend.precisionFor(ModelFiles.weightType(directory));
+        return backend(directory, threads, switch (precision) {
+            case AUTO -> null;
             case F32 -> Precision.F32;
-            case BF16 -> bf16();
+            case BF16 -> Precision.BF16;
         });
+    }
+
+    /// The CPU.
+    ///
+    /// @param precision null for the one that suits the model
+    static CpuBackend backend(Path directory, int threads, @Nullable Precision precision) throws IOException {
+        if (precision == null) {
+            return new CpuBackend(threads, CpuBackend.precisionFor(ModelFiles.weightType(directory)));
+        }
+        return new CpuBackend(threads, precision == Precision.BF16 ? bf16() : precision);
     }
 
     /// [Precision#BF16], if there are instructions for it.

@@ -110,12 +110,17 @@ public final class Classifier implements AutoCloseable {
         this.scorer = new LabelScorer(decoder, prompt.prefix(), prompt.endToken());
     }
 
+    /// The CPU with one thread per processor, in the precision that suits a model directory.
+    public static Backend cpu(Path model) throws IOException {
+        return new CpuBackend(
+                CpuBackend.defaultThreads(), CpuBackend.precisionFor(ModelFiles.weightType(model)));
+    }
+
     /// Opens a model directory and an adapter on the CPU, in the precision that suits both.
     ///
     /// @param adapter a PEFT directory; null for the bare model
     public static Classifier load(Path model, @Nullable Path adapter) throws IOException {
-        Backend backend = new CpuBackend(
-                CpuBackend.defaultThreads(), CpuBackend.precisionFor(ModelFiles.weightType(model)));
+        Backend backend = cpu(model);
         try {
             Decoder decoder = Decoder.load(model, backend);
             if (adapter != null) {

@@ -32,17 +32,18 @@ final class GemmPack {
             VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
 
     /// Lane numbers that interleave the lower and the upper halves of two vectors, the second counted from LANES.
-    static final IntVector LOW = zipIndexes(0);
-    static final IntVector HIGH = zipIndexes(LANES / 2);
+    static final IntVector LOW = zipIndexes(INTS, 0);
+    static final IntVector HIGH = zipIndexes(INTS, LANES / 2);
 
     private GemmPack() {}
 
-    private static IntVector zipIndexes(int first) {
-        int[] indexes = new int[LANES];
-        for (int i = 0; i < LANES; i++) {
-            indexes[i] = first + i / 2 + i % 2 * LANES;
+    /// Lane numbers that take lanes from `first` on of two vectors by turns, the second counted from the vector length.
+    static IntVector zipIndexes(VectorSpecies<Integer> species, int first) {
+        int[] indexes = new int[species.length()];
+        for (int i = 0; i < indexes.length; i++) {
+            indexes[i] = first + i / 2 + i % 2 * indexes.length;
         }
-        return IntVector.fromArray(INTS, indexes, 0);
+        return IntVector.fromArray(species, indexes, 0);
     }
 
     /// Copies `rows × columns` elements from (`row`, `column`) of `from` to `to`, whose rows are `pitch` apart.

@@ -7,8 +7,6 @@ import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.List;
 import jdk.incubator.vector.FloatVector;
@@ -42,8 +40,6 @@ final class PairGemm {
     private static final int PANEL_ROW = COLUMNS * Float.BYTES;
     private static final int LANES = 16;
     private static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_512;
-    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
-    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
     private final WorkerPool pool;
     private final TileKernel kernel;
@@ -144,9 +140,9 @@ final class PairGemm {
         int depth = (int) (MAX_CHUNK_BYTES / PANEL_ROW / panels) / KC * KC;
         List<List<Segment>> steps = steps(p.parts, depth);
         for (int panel = 0; panel < p.panels(); panel += panels) {
-            for (List<Segment> segments : steps) {
-                Chunk chunk = new Chunk(segments, panel, Math.min(panels, p.panels() - panel));
-                run(p, chunk, segments.equals(steps.getFirst()) ? p.beta : 1);
+            for (int step = 0; step < steps.size(); step++) {
+                Chunk chunk = new Chunk(steps.get(step), panel, Math.min(panels, p.panels() - panel));
+                run(p, chunk, step == 0 ? p.beta : 1);
             }
         }
     }
@@ -352,17 +348,18 @@ final class PairGemm {
         MemorySegment memory = c.memory();
         long at = ((long) row * c.stride() + column) * Float.BYTES;
         if (count == LANES) {
-            FloatVector sum = FloatVector.fromMemorySegment(FLOATS, sums, from, ORDER).mul(alpha);
+            FloatVector sum = FloatVector.fromMemorySegment(FLOATS, sums, from, Lanes.ORDER).mul(alpha);
             if (beta != 0) {
-                sum = FloatVector.fromMemorySegment(FLOATS, memory, at, ORDER)
+                sum = FloatVector.fromMemorySegment(FLOATS, memory, at, Lanes.ORDER)
                         .fma(FloatVector.broadcast(FLOATS, beta), sum);
             }
-            sum.intoMemorySegment(memory, at, ORDER);
+            sum.intoMemorySegment(memory, at, Lanes.ORDER);
             return;
         }
         for (int i = 0; i < count; i++) {
-            float sum = sums.get(FLOAT, from + i * 4L) * alpha;
-            memory.set(FLOAT, at + i * 4L, beta == 0 ? sum : Math.fma(memory.get(FLOAT, at + i * 4L), beta, sum));
+            float sum = sums.get(Lanes.FLOAT, from + i * 4L) * alpha;
+            memory.set(Lanes.FLOAT, at + i * 4L,
+                    beta == 0 ? sum : Math.fma(memory.get(Lanes.FLOAT, at + i * 4L), beta, sum));
         }
     }
 

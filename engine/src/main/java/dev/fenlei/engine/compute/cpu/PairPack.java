@@ -5,8 +5,6 @@ import dev.fenlei.engine.tensor.BFloat16;
 import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
@@ -18,27 +16,16 @@ import jdk.incubator.vector.VectorSpecies;
 /// Only used where vectors of 512 bits are at hand.
 final class PairPack {
 
-    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
-    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
-    private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
     private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_512;
     private static final VectorSpecies<Short> SHORTS = ShortVector.SPECIES_256;
     private static final int LANES = 16;
     private static final int VECTOR = 64;
 
     /// Lane numbers that interleave the lower and the upper halves of two vectors.
-    private static final IntVector LOW = zipIndexes(0);
-    private static final IntVector HIGH = zipIndexes(LANES / 2);
+    private static final IntVector LOW = GemmPack.zipIndexes(INTS, 0);
+    private static final IntVector HIGH = GemmPack.zipIndexes(INTS, LANES / 2);
 
     private PairPack() {}
-
-    private static IntVector zipIndexes(int first) {
-        int[] indexes = new int[LANES];
-        for (int i = 0; i < LANES; i++) {
-            indexes[i] = first + i / 2 + i % 2 * LANES;
-        }
-        return IntVector.fromArray(INTS, indexes, 0);
-    }
 
     /// Copies `rows × columns` elements from (`row`, `column`) of `from`, rounded to bfloat16, to rows `pitch` bytes apart,
     /// each followed by zeros up to `padded` elements.
@@ -59,14 +46,14 @@ final class PairPack {
                                 memory.address() + source, to.address() + target, whole / ConvertKernel.UNIT);
                     }
                     for (int i = whole; i < columns; i++) {
-                        short value = BFloat16.fromFloat(memory.get(FLOAT, source + (long) i * Float.BYTES));
-                        to.set(SHORT, target + (long) i * Short.BYTES, value);
+                        short value = BFloat16.fromFloat(memory.get(Lanes.FLOAT, source + (long) i * Float.BYTES));
+                        to.set(Lanes.SHORT, target + (long) i * Short.BYTES, value);
                     }
                 }
                 case F16 -> {
                     for (int i = 0; i < columns; i++) {
-                        float value = Float.float16ToFloat(memory.get(SHORT, source + (long) i * Short.BYTES));
-                        to.set(SHORT, target + (long) i * Short.BYTES, BFloat16.fromFloat(value));
+                        float value = Float.float16ToFloat(memory.get(Lanes.SHORT, source + (long) i * Short.BYTES));
+                        to.set(Lanes.SHORT, target + (long) i * Short.BYTES, BFloat16.fromFloat(value));
                     }
                 }
             }
@@ -86,13 +73,13 @@ final class PairPack {
             for (int half = 0; half < 2; half++) {
                 IntVector low = widened(from, even + half * 32L);
                 IntVector high = r + 1 < rows ? widened(from, even + pitch + half * 32L) : IntVector.zero(INTS);
-                low.or(high.lanewise(VectorOperators.LSHL, 16)).intoMemorySegment(to, slots + half * 64L, ORDER);
+                low.or(high.lanewise(VectorOperators.LSHL, 16)).intoMemorySegment(to, slots + half * 64L, Lanes.ORDER);
             }
         }
     }
 
     private static IntVector widened(MemorySegment from, long offset) {
-        return (IntVector) ShortVector.fromMemorySegment(SHORTS, from, offset, ORDER)
+        return (IntVector) ShortVector.fromMemorySegment(SHORTS, from, offset, Lanes.ORDER)
                 .convertShape(VectorOperators.ZERO_EXTEND_S2I, INTS, 0);
     }
 
@@ -113,18 +100,18 @@ final class PairPack {
         for (int i = 0; i < LANES / 4; i++) {
             long source = offset + i * pitch;
             long at = target + 4 * i * targetPitch;
-            IntVector a = IntVector.fromMemorySegment(INTS, from, source, ORDER);
-            IntVector b = IntVector.fromMemorySegment(INTS, from, source + quarter, ORDER);
-            IntVector c = IntVector.fromMemorySegment(INTS, from, source + 2 * quarter, ORDER);
-            IntVector d = IntVector.fromMemorySegment(INTS, from, source + 3 * quarter, ORDER);
+            IntVector a = IntVector.fromMemorySegment(INTS, from, source, Lanes.ORDER);
+            IntVector b = IntVector.fromMemorySegment(INTS, from, source + quarter, Lanes.ORDER);
+            IntVector c = IntVector.fromMemorySegment(INTS, from, source + 2 * quarter, Lanes.ORDER);
+            IntVector d = IntVector.fromMemorySegment(INTS, from, source + 3 * quarter, Lanes.ORDER);
             IntVector acLow = LOW.selectFrom(a, c);
             IntVector acHigh = HIGH.selectFrom(a, c);
             IntVector bdLow = LOW.selectFrom(b, d);
             IntVector bdHigh = HIGH.selectFrom(b, d);
-            LOW.selectFrom(acLow, bdLow).intoMemorySegment(to, at, ORDER);
-            HIGH.selectFrom(acLow, bdLow).intoMemorySegment(to, at + targetPitch, ORDER);
-            LOW.selectFrom(acHigh, bdHigh).intoMemorySegment(to, at + 2 * targetPitch, ORDER);
-            HIGH.selectFrom(acHigh, bdHigh).intoMemorySegment(to, at + 3 * targetPitch, ORDER);
+            LOW.selectFrom(acLow, bdLow).intoMemorySegment(to, at, Lanes.ORDER);
+            HIGH.selectFrom(acLow, bdLow).intoMemorySegment(to, at + targetPitch, Lanes.ORDER);
+            LOW.selectFrom(acHigh, bdHigh).intoMemorySegment(to, at + 2 * targetPitch, Lanes.ORDER);
+            HIGH.selectFrom(acHigh, bdHigh).intoMemorySegment(to, at + 3 * targetPitch, Lanes.ORDER);
         }
     }
 }
