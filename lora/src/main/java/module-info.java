@@ -9,6 +9,7 @@ module dev.fenlei.lora {
     requires java.desktop; // Java2D, for the confusion matrix as PNG
     requires de.siegmar.fastcsv;
     requires dev.hardwood.core;
+    requires org.apache.commons.numbers.gamma;
 
     exports dev.fenlei.lora.adapter;
     exports dev.fenlei.lora.train;
@@ -16,4 +17,5 @@ module dev.fenlei.lora {
     exports dev.fenlei.lora.pretrain;
     exports dev.fenlei.lora.data;
     exports dev.fenlei.lora.evaluate;
+    exports dev.fenlei.lora.search;
 }
