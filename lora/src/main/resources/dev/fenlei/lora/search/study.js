@@ -39,7 +39,7 @@ function number(value) {
   }
   const size = Math.abs(value);
   return Number.isInteger(value) ? String(value)
-    : size > 0 && (size < 1e-3 || size >= 1e5) ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+    : size > 0 && (size < 1e-3 || size >= 1e5) ? value.toExponential(2).replace(/\.?0+e/, "e") : String(Number(value.toPrecision(4)));
 }
 
 function shown(name, value) {
