@@ -16,4 +16,5 @@ module dev.fenlei.lora {
     exports dev.fenlei.lora.pretrain;
     exports dev.fenlei.lora.data;
     exports dev.fenlei.lora.evaluate;
+    exports dev.fenlei.lora.run;
 }
