@@ -2,6 +2,7 @@ package dev.fenlei.cli.commands;
 
 import dev.fenlei.cli.UserErrorException;
 import dev.fenlei.lora.run.RunFolder;
+import dev.fenlei.lora.run.RunStatus;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -51,12 +52,14 @@ final class Resumption {
     /// The run to go on with.
     ///
     /// @param named empty for the youngest that has not finished
+    /// @throws UserErrorException if there is none, or it has finished
     static Path run(String named, @Nullable Path out) throws IOException {
-        if (!named.isEmpty()) {
-            return Path.of(named);
-        }
-        if (out != null) {
-            return out;
+        Path run = named.isEmpty() ? out : Path.of(named);
+        if (run != null) {
+            if (RunStatus.read(run).filter(status -> status.state() == RunStatus.State.FINISHED).isPresent()) {
+                throw new UserErrorException(run + " has finished; there is nothing to go on with");
+            }
+            return run;
         }
         return RunFolder.newestUnfinished(RunFolder.RUNS)
                 .orElseThrow(() -> new UserErrorException("there is no run to go on with in " + RunFolder.RUNS
