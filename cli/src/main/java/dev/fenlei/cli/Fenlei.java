@@ -1,6 +1,7 @@
 package dev.fenlei.cli;
 
 import dev.fenlei.cli.commands.BenchCommand;
+import dev.fenlei.cli.commands.CompareCommand;
 import dev.fenlei.cli.commands.DoctorCommand;
 import dev.fenlei.cli.commands.EvaluateCommand;
 import dev.fenlei.cli.commands.GenerateCommand;
@@ -9,6 +10,7 @@ import dev.fenlei.cli.commands.MergeCommand;
 import dev.fenlei.cli.commands.PredictCommand;
 import dev.fenlei.cli.commands.PretrainCommand;
 import dev.fenlei.cli.commands.QuantizeCommand;
+import dev.fenlei.cli.commands.ReportCommand;
 import dev.fenlei.cli.commands.ServeCommand;
 import dev.fenlei.cli.commands.TokenizeCommand;
 import dev.fenlei.cli.commands.TrainCommand;
@@ -39,6 +41,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
             TrainCommand.class,
             EvaluateCommand.class,
             PredictCommand.class,
+            ReportCommand.class,
+            CompareCommand.class,
             ServeCommand.class,
             GenerateCommand.class,
             PretrainCommand.class,

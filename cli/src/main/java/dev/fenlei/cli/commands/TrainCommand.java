@@ -18,6 +18,7 @@ import dev.fenlei.lora.evaluate.Evaluation;
 import dev.fenlei.lora.evaluate.EvaluationTable;
 import dev.fenlei.lora.evaluate.PredictionRecord;
 import dev.fenlei.lora.evaluate.Scoring;
+import dev.fenlei.lora.report.RunReport;
 import dev.fenlei.lora.run.ClassificationTask;
 import dev.fenlei.lora.run.FineTuning;
 import dev.fenlei.lora.run.MetricsLog;
@@ -84,6 +85,9 @@ public final class TrainCommand extends FenleiCommand {
     @Mixin
     private RunOptions runOptions = new RunOptions();
 
+    @Option(names = "--tensorboard", description = "Write event files for TensorBoard as well (DIR/tensorboard).")
+    private boolean tensorBoard;
+
     @Option(names = "--resume", paramLabel = "RUN", arity = "0..1", fallbackValue = "",
             description = "Go on with a run that was interrupted, failed or killed, from its newest checkpoint and with its "
                     + "settings (default: the youngest in runs). The result is the same, bit for bit.")
@@ -129,7 +133,8 @@ public final class TrainCommand extends FenleiCommand {
                 throw new UserErrorException("there is nothing to train: 0 steps");
             }
             Adapter adapter = Arguments.checked(() -> Adapter.create(decoder, lora, training.seed));
-            try (RunFolder run = resumed == null ? RunFolder.create(out) : RunFolder.open(resumed)) {
+            try (RunFolder run = resumed == null ? RunFolder.create(out) : RunFolder.open(resumed);
+                    ConsoleLog log = new ConsoleLog(spec().commandLine(), run.path().resolve("console.log"))) {
                 if (resumed == null) {
                     run.writeRun(settingsOf(settings, plan, lora, backend), options, model, dataPath);
                 } else {
@@ -146,7 +151,12 @@ public final class TrainCommand extends FenleiCommand {
                     say("the data has no valid.*: validation is on a part of the training data, which is not trained on");
                 }
                 say(String.format(Locale.ROOT, "adapter: %,d parameters, rank %d", adapter.size(), lora.rank()));
-                perform(task, decoder, adapter, settings, plan, run);
+                int overlap = run.describe(set);
+                if (overlap > 0) {
+                    say("warning: " + overlap + " texts of the test data are in the training data too; the figures will be "
+                            + "too good");
+                }
+                perform(task, decoder, adapter, settings, plan, run, log);
             }
         }
         return OK;
@@ -163,11 +173,14 @@ public final class TrainCommand extends FenleiCommand {
     /// Trains and evaluates, and leaves word in the run folder of how it ended.
     private void perform(
             ClassificationTask task, Decoder decoder, Adapter adapter, TrainingSettings settings, RunPlan plan,
-            RunFolder run)
+            RunFolder run, ConsoleLog log)
             throws IOException {
         try {
             try (TrainingDisplay display = new TrainingDisplay(this::say, this::progress, interruption())) {
                 FineTuning tuning = new FineTuning(task, decoder, adapter, settings, plan, run, display);
+                if (tensorBoard) {
+                    run.startTensorBoard(tuning.steps());
+                }
                 double bare = bareAccuracy(task, decoder, tuning, run);
                 display.start(tuning.steps(), tuning.totalSteps());
                 FineTuning.Result result = tuning.run();
@@ -182,20 +195,21 @@ public final class TrainCommand extends FenleiCommand {
             }
             run.heartbeat().phase(RunStatus.Phase.FINISHED, null);
         } catch (InterruptedCommandException e) {
-            leaveWord(run, RunStatus.Phase.INTERRUPTED, e);
+            leaveWord(run, RunStatus.Phase.INTERRUPTED, "interrupted", e, log);
             throw e;
         } catch (IOException | RuntimeException | Error e) {
-            leaveWord(run, RunStatus.Phase.FAILED, e);
+            leaveWord(run, RunStatus.Phase.FAILED, explained(e), e, log);
             throw e;
         }
     }
 
-    private void leaveWord(RunFolder run, RunStatus.Phase phase, Throwable why) {
+    private void leaveWord(RunFolder run, RunStatus.Phase phase, String why, Throwable thrown, ConsoleLog log) {
         say("go on with: train --resume " + run.path());
         try {
-            run.heartbeat().phase(phase, phase == RunStatus.Phase.FAILED ? String.valueOf(why.getMessage()) : null);
+            log.note(why); // the console is told by whoever catches it
+            run.heartbeat().phase(phase, phase == RunStatus.Phase.FAILED ? why : null);
         } catch (IOException e) {
-            why.addSuppressed(e);
+            thrown.addSuppressed(e);
         }
     }
 
@@ -270,7 +284,7 @@ public final class TrainCommand extends FenleiCommand {
         List<PredictionRecord> records = predict(task, decoder, examples, "without adapter", run);
         double accuracy = (double) records.stream().filter(PredictionRecord::correct).count() / records.size();
         say(String.format(Locale.ROOT, "without adapter: accuracy %.4f on %d test examples", accuracy, records.size()));
-        run.metrics().append(Map.of("step", 0, BASELINE, accuracy));
+        run.record(Map.of("step", 0, BASELINE, accuracy));
         return accuracy;
     }
 
@@ -289,11 +303,13 @@ public final class TrainCommand extends FenleiCommand {
         DataSet set = task.data();
         if (set.test().isEmpty()) {
             say("the data has no test.*, so nothing is evaluated");
+            RunReport.write(run.path());
             return;
         }
         List<PredictionRecord> records = predict(task, decoder, set.test(), "test", run);
         Evaluation evaluation = Evaluation.of(set.labels(), records);
         Reports.write(run.path(), evaluation, records, font);
+        Path report = RunReport.write(run.path());
         out().println(EvaluationTable.render(evaluation));
         out().printf(
                 Locale.ROOT,
@@ -302,6 +318,6 @@ public final class TrainCommand extends FenleiCommand {
                 evaluation.metrics().macro().f1(),
                 Double.isNaN(bare) ? "" : String.format(Locale.ROOT, " (without adapter: accuracy %.4f)", bare));
         out().flush();
-        say("results in " + run.path());
+        say("results in " + run.path() + "; open " + report);
     }
 }

@@ -95,6 +95,7 @@ public final class FineTuning {
     private final RunFolder run;
     private final Observer observer;
     private final Checkpoints checkpoints;
+    private final Hardware hardware = new Hardware();
     private final List<TrainingExample> examples;
     private final Trainer trainer;
     private final int totalSteps;
@@ -206,14 +207,14 @@ public final class FineTuning {
         long now = System.nanoTime();
         double tokensPerSecond = step.tokens() * 1e9 / (now - lastStep);
         epoch = step.epoch();
-        run.metrics().append(line(step, tokensPerSecond));
+        run.record(line(step, tokensPerSecond));
         run.heartbeat().step(step.step(), totalSteps);
         boolean goOn = finishStep(step.step(), observer.onStep(step, tokensPerSecond));
         lastStep = System.nanoTime();
         return goOn;
     }
 
-    private static Map<String, Object> line(Trainer.Step step, double tokensPerSecond) {
+    private Map<String, Object> line(Trainer.Step step, double tokensPerSecond) {
         Map<String, Object> line = new LinkedHashMap<>();
         line.put("step", step.step());
         line.put("epoch", step.epoch());
@@ -221,6 +222,13 @@ public final class FineTuning {
         line.put("learning_rate", step.learningRate());
         line.put("gradient_norm", step.gradientNorm());
         line.put("tokens_per_second", tokensPerSecond);
+        hardware.addTo(line);
+        return timed(line);
+    }
+
+    /// With the time, in seconds since 1970.
+    private static Map<String, Object> timed(Map<String, Object> line) {
+        line.put("time", System.currentTimeMillis() / 1e3);
         return line;
     }
 
@@ -264,7 +272,9 @@ public final class FineTuning {
             run.heartbeat().beat();
         }));
         boolean improved = count(score);
-        run.metrics().append(score.toJson());
+        Map<String, Object> line = timed(score.toJson());
+        line.put("best", improved);
+        run.record(line);
         if (!observer.onValidation(score, improved)) {
             end = End.PRUNED;
         }

@@ -2,6 +2,7 @@ package dev.fenlei.lora.run;
 
 import dev.fenlei.engine.compute.cpu.CpuBackend;
 import dev.fenlei.engine.safetensors.DurableFiles;
+import dev.fenlei.lora.data.DataSet;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
@@ -17,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -30,6 +32,7 @@ import tools.jackson.databind.json.JsonMapper;
 /// |---|---|
 /// | `run.json` | settings, hashes of data and model, versions, hardware, command |
 /// | `metrics.jsonl` | every step and every validation; see [MetricsLog] |
+/// | `data.json` | what the data looks like |
 /// | `status.json` | whether it is running; see [RunStatus] |
 /// | `checkpoints/` | where to go on from; see [Checkpoints] |
 /// | `adapter/` | the result, in PEFT form |
@@ -40,11 +43,13 @@ public final class RunFolder implements AutoCloseable {
 
     private static final DateTimeFormatter NAME = DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss");
     private static final String RUN = "run.json";
+    private static final Set<String> UNPLOTTED = Set.of("step", "epoch", "time");
 
     private final Path path;
     private final FileChannel lock;
     private final MetricsLog metrics;
     private final Heartbeat heartbeat;
+    private @Nullable EventFile events;
 
     private RunFolder(Path path) throws IOException {
         this.path = path;
@@ -166,6 +171,43 @@ public final class RunFolder implements AutoCloseable {
         return metrics;
     }
 
+    /// Writes event files for TensorBoard from now on, into `tensorboard/`.
+    ///
+    /// @param step the steps done; what older event files hold beyond them counts no more
+    public void startTensorBoard(int step) throws IOException {
+        events = EventFile.create(path.resolve("tensorboard"), step);
+    }
+
+    /// Adds a line to [#metrics], and its numbers to the event file if there is one.
+    ///
+    /// @param line holds `step`
+    public void record(Map<String, ?> line) throws IOException {
+        metrics.append(line);
+        if (events != null && line.get("step") instanceof Integer step) {
+            Map<String, Double> scalars = new LinkedHashMap<>();
+            line.forEach((key, value) -> {
+                if (value instanceof Number number && !UNPLOTTED.contains(key)) {
+                    scalars.put(tag(key), number.doubleValue());
+                }
+            });
+            events.write(step, scalars);
+        }
+    }
+
+    private static String tag(String key) {
+        if (key.startsWith("validation_")) {
+            return key.replaceFirst("_", "/");
+        }
+        return (key.endsWith("_bytes") || key.endsWith("_cpu_load") ? "system/" : "train/") + key;
+    }
+
+    /// Writes `data.json`: class balance, lengths, duplicates, and texts of the test data that are in the training data too.
+    ///
+    /// @return how many there are of the latter
+    public int describe(DataSet data) throws IOException {
+        return DataOverview.write(data, path);
+    }
+
     /// What tells others that the run goes on.
     public Heartbeat heartbeat() {
         return heartbeat;
@@ -219,8 +261,10 @@ public final class RunFolder implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        try (lock) {
-            metrics.close();
+        try (lock; metrics) {
+            if (events != null) {
+                events.close();
+            }
         }
     }
 }
