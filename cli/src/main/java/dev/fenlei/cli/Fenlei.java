@@ -1,6 +1,7 @@
 package dev.fenlei.cli;
 
 import dev.fenlei.cli.commands.BenchCommand;
+import dev.fenlei.cli.commands.CompareCommand;
 import dev.fenlei.cli.commands.DoctorCommand;
 import dev.fenlei.cli.commands.EvaluateCommand;
 import dev.fenlei.cli.commands.GenerateCommand;
@@ -8,6 +9,8 @@ import dev.fenlei.cli.commands.InspectCommand;
 import dev.fenlei.cli.commands.MergeCommand;
 import dev.fenlei.cli.commands.PredictCommand;
 import dev.fenlei.cli.commands.PretrainCommand;
+import dev.fenlei.cli.commands.QuantizeCommand;
+import dev.fenlei.cli.commands.ReportCommand;
 import dev.fenlei.cli.commands.ServeCommand;
 import dev.fenlei.cli.commands.TokenizeCommand;
 import dev.fenlei.cli.commands.TrainCommand;
@@ -38,10 +41,13 @@ import picocli.CommandLine.UnmatchedArgumentException;
             TrainCommand.class,
             EvaluateCommand.class,
             PredictCommand.class,
+            ReportCommand.class,
+            CompareCommand.class,
             ServeCommand.class,
             GenerateCommand.class,
             PretrainCommand.class,
             MergeCommand.class,
+            QuantizeCommand.class,
             TokenizeCommand.class,
             InspectCommand.class,
             DoctorCommand.class,

@@ -161,7 +161,8 @@ public interface Backend extends AutoCloseable {
     /// Sets every element to `value`.
     void fill(Tensor x, float value);
 
-    /// `to = from`, converted (rounded to nearest even) where the types differ.
+    /// `to = from`, converted (rounded to nearest even) where the types differ. Rows of I8 get scales that suit them
+    /// ([dev.fenlei.engine.tensor.Int8]), even if `from` is I8 with others.
     void copy(Tensor from, Tensor to);
 
     /// Inverted dropout (Srivastava et al. 2014): element `i` (in row order) is kept and multiplied by `1/(1−p)` when the

@@ -2,6 +2,7 @@ package dev.fenlei.engine.tensor;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
 
 /// A row-major matrix in memory: `rows × columns` elements, consecutive rows `stride` elements apart.
 ///
@@ -14,7 +15,9 @@ import java.lang.foreign.ValueLayout;
 /// @param rows the number of rows
 /// @param columns the number of elements in a row
 /// @param stride the distance between the starts of consecutive rows, in elements; at least `columns`
-public record Tensor(MemorySegment memory, DType dtype, int rows, int columns, int stride) {
+/// @param scales rows × 1, what the elements of each row are to be multiplied by: for I8, and only there
+public record Tensor(
+        MemorySegment memory, DType dtype, int rows, int columns, int stride, @Nullable Tensor scales) {
 
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
@@ -32,11 +35,32 @@ public record Tensor(MemorySegment memory, DType dtype, int rows, int columns, i
                                 + memory.byteSize());
             }
         }
+        if ((scales != null) != (dtype == DType.I8) || scales != null && (scales.rows != rows || scales.columns != 1)) {
+            throw new IllegalArgumentException(
+                    rows + " x " + columns + " " + dtype + " cannot have the scales " + scales);
+        }
+    }
+
+    /// A tensor of a type without scales.
+    public Tensor(MemorySegment memory, DType dtype, int rows, int columns, int stride) {
+        this(memory, dtype, rows, columns, stride, null);
     }
 
     /// A tensor whose rows follow one another without gaps.
     public static Tensor of(MemorySegment memory, DType dtype, int rows, int columns) {
         return new Tensor(memory, dtype, rows, columns, columns);
+    }
+
+    /// An I8 tensor whose rows follow one another without gaps.
+    ///
+    /// @param scales rows × 1, any type but I8
+    public static Tensor int8(MemorySegment memory, int rows, int columns, Tensor scales) {
+        return new Tensor(memory, DType.I8, rows, columns, columns, scales);
+    }
+
+    /// What the elements of a row are to be multiplied by: 1 without scales.
+    public float scale(int row) {
+        return scales == null ? 1 : scales.get(row, 0);
     }
 
     /// The number of elements.
@@ -63,9 +87,11 @@ public record Tensor(MemorySegment memory, DType dtype, int rows, int columns, i
     public Tensor rows(int from, int to) {
         checkRange(from, to, rows, "rows");
         if (from == to) {
-            return new Tensor(MemorySegment.NULL, dtype, 0, columns, stride);
+            return new Tensor(MemorySegment.NULL, dtype, 0, columns, stride, scales == null ? null : scales.rows(0, 0));
         }
-        return new Tensor(memory.asSlice((long) from * stride * dtype.bytes()), dtype, to - from, columns, stride);
+        return new Tensor(
+                memory.asSlice((long) from * stride * dtype.bytes()), dtype, to - from, columns, stride,
+                scales == null ? null : scales.rows(from, to));
     }
 
     /// One row as a `1 × columns` tensor.
@@ -77,14 +103,14 @@ public record Tensor(MemorySegment memory, DType dtype, int rows, int columns, i
     public Tensor columns(int from, int to) {
         checkRange(from, to, columns, "columns");
         if (rows == 0 || from == to) {
-            return new Tensor(MemorySegment.NULL, dtype, rows, to - from, stride);
+            return new Tensor(MemorySegment.NULL, dtype, rows, to - from, stride, scales);
         }
-        return new Tensor(memory.asSlice((long) from * dtype.bytes()), dtype, rows, to - from, stride);
+        return new Tensor(memory.asSlice((long) from * dtype.bytes()), dtype, rows, to - from, stride, scales);
     }
 
-    /// The same elements under another shape. Needs a contiguous tensor and an equal number of elements.
+    /// The same elements under another shape. Needs a contiguous tensor without scales and an equal number of elements.
     public Tensor reshape(int newRows, int newColumns) {
-        if (!isContiguous() || (long) newRows * newColumns != size()) {
+        if (scales != null || !isContiguous() || (long) newRows * newColumns != size()) {
             throw new IllegalArgumentException("cannot reshape " + this + " to " + newRows + " x " + newColumns);
         }
         return Tensor.of(memory, dtype, newRows, newColumns);
@@ -97,16 +123,18 @@ public record Tensor(MemorySegment memory, DType dtype, int rows, int columns, i
             case F32 -> memory.get(FLOAT, index * 4);
             case F16 -> Float.float16ToFloat(memory.get(SHORT, index * 2));
             case BF16 -> BFloat16.toFloat(memory.get(SHORT, index * 2));
+            case I8 -> memory.get(ValueLayout.JAVA_BYTE, index) * scale(row);
         };
     }
 
-    /// Stores one element, rounded to nearest even where the type is narrower.
+    /// Stores one element, rounded to nearest even where the type is narrower; for I8 by the scale that the row has.
     public void set(int row, int column, float value) {
         long index = (long) row * stride + column;
         switch (dtype) {
             case F32 -> memory.set(FLOAT, index * 4, value);
             case F16 -> memory.set(SHORT, index * 2, Float.floatToFloat16(value));
             case BF16 -> memory.set(SHORT, index * 2, BFloat16.fromFloat(value));
+            case I8 -> memory.set(ValueLayout.JAVA_BYTE, index, Int8.quantise(value, scale(row)));
         }
     }
 
@@ -126,14 +154,22 @@ public record Tensor(MemorySegment memory, DType dtype, int rows, int columns, i
         return values;
     }
 
-    /// Stores all elements in row order, rounded where the type is narrower. For host memory only.
+    /// Stores all elements in row order, rounded where the type is narrower; for I8 by scales that suit each row. For host
+    /// memory only.
+    ///
+    /// @param values as many as there are elements, or more
     public void copyFrom(float[] values) {
-        if (values.length != size()) {
+        if (values.length < size()) {
             throw new IllegalArgumentException(values.length + " values for " + this);
         }
         for (int r = 0, i = 0; r < rows; r++) {
             if (dtype == DType.F32) {
                 MemorySegment.copy(values, i, memory, FLOAT, (long) r * stride * 4, columns);
+                i += columns;
+            } else if (scales != null) {
+                byte[] row = new byte[columns];
+                scales.set(r, 0, Int8.quantise(values, i, columns, row));
+                MemorySegment.copy(row, 0, memory, ValueLayout.JAVA_BYTE, (long) r * stride, columns);
                 i += columns;
             } else {
                 for (int c = 0; c < columns; c++) {

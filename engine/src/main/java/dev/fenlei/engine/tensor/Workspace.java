@@ -46,7 +46,9 @@ public final class Workspace implements AutoCloseable {
         }
         MemorySegment memory = blocks.get(block).asSlice(offset, bytes);
         offset += padded;
-        return Tensor.of(memory, dtype, rows, columns);
+        return dtype == DType.I8
+                ? Tensor.int8(memory, rows, columns, take(rows, 1))
+                : Tensor.of(memory, dtype, rows, columns);
     }
 
     /// The present position.
