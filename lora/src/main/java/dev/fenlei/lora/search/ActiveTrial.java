@@ -2,7 +2,6 @@ package dev.fenlei.lora.search;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
@@ -44,7 +43,7 @@ public final class ActiveTrial implements AutoCloseable {
 
     /// Where its files lie.
     public Path folder() {
-        return study.folder().resolve(String.format(Locale.ROOT, "trial-%04d", number()));
+        return Study.trialFolder(study.folder(), number());
     }
 
     /// Notes the value of the objective on the way.

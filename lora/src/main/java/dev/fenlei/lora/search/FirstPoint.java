@@ -1,5 +1,7 @@
 package dev.fenlei.lora.search;
 
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 
@@ -10,7 +12,7 @@ import java.util.Optional;
 public record FirstPoint(Map<String, Double> point, Sampler then) implements Sampler {
 
     public FirstPoint {
-        point = Map.copyOf(point);
+        point = Collections.unmodifiableMap(new LinkedHashMap<>(point));
     }
 
     @Override

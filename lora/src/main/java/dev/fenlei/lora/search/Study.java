@@ -5,6 +5,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Pattern;
@@ -82,6 +83,13 @@ public final class Study {
         String file = storage.getFileName().toString();
         int dot = file.lastIndexOf('.');
         return storage.resolveSibling((dot > 0 ? file.substring(0, dot) : file) + ".studies").resolve(name);
+    }
+
+    /// Where the files of a trial lie.
+    ///
+    /// @param folder of the study
+    public static Path trialFolder(Path folder, int number) {
+        return folder.resolve(String.format(Locale.ROOT, "trial-%04d", number));
     }
 
     private void requireAgreement(Direction direction, Map<String, JsonNode> attributes) {
