@@ -164,7 +164,8 @@ public final class SearchCommand extends FenleiCommand {
                     common,
                     (settings, plan, lora, backend) -> RunSettings.of(
                             settings, plan, lora, backend, modelOptions, columns, maxLength));
-            ValidationMetric metric = runOptions.plan().metric();
+            terms.task().trainingExamples(); // what cannot be learned is refused before there is a trial
+            ValidationMetric metric = Arguments.checked(runOptions::plan).metric();
             Study opened = Study.open(
                     storage, study, metric.higherIsBetter() ? Direction.MAXIMIZE : Direction.MINIMIZE,
                     agreement(metric, model, dataPath, chosen));
