@@ -14,6 +14,7 @@ import dev.fenlei.cli.commands.ReportCommand;
 import dev.fenlei.cli.commands.ServeCommand;
 import dev.fenlei.cli.commands.TokenizeCommand;
 import dev.fenlei.cli.commands.TrainCommand;
+import dev.fenlei.cli.commands.UiCommand;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -43,6 +44,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             PredictCommand.class,
             ReportCommand.class,
             CompareCommand.class,
+            UiCommand.class,
             ServeCommand.class,
             GenerateCommand.class,
             PretrainCommand.class,
