@@ -123,7 +123,8 @@ class ReportPageTest {
         List<WebElement> examples = browser.findElements(By.cssSelector("#cell .example"));
         assertThat(examples).hasSize(count);
         assertThat(examples)
-                .allMatch(example -> example.getText().contains("真实 类别3") && example.getText().contains("预测 类别" + wrong));
+                .allMatch(
+                        example -> example.getText().contains("真实 类别3") && example.getText().contains("预测 类别" + wrong));
         Browser.screenshot(browser, "report-cell");
 
         cell(3, 4).sendKeys(Keys.ARROW_DOWN, Keys.ENTER);
