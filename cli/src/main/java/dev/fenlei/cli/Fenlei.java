@@ -15,6 +15,7 @@ import dev.fenlei.cli.commands.SearchCommand;
 import dev.fenlei.cli.commands.ServeCommand;
 import dev.fenlei.cli.commands.TokenizeCommand;
 import dev.fenlei.cli.commands.TrainCommand;
+import dev.fenlei.cli.commands.UiCommand;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -44,6 +45,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             PredictCommand.class,
             ReportCommand.class,
             CompareCommand.class,
+            UiCommand.class,
             ServeCommand.class,
             SearchCommand.class,
             GenerateCommand.class,

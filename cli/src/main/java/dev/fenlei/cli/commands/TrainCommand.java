@@ -134,6 +134,7 @@ public final class TrainCommand extends FenleiCommand {
                     run.requireUnchanged(model, dataPath);
                     warnOfOtherBackend(run, backend);
                 }
+                run.heartbeat().phase(RunStatus.Phase.TRAINING, null);
                 say(String.format(
                         Locale.ROOT,
                         "%s: %,d parameters; %d training, %d validation, %d test examples; %d labels",
@@ -146,7 +147,8 @@ public final class TrainCommand extends FenleiCommand {
                 say(String.format(Locale.ROOT, "adapter: %,d parameters, rank %d", adapter.size(), lora.rank()));
                 int overlap = run.describe(set);
                 if (overlap > 0) {
-                    say("warning: " + overlap + " texts of the test data are in the training data too; the figures will be "
+                    say("warning: " + overlap
+                            + " texts of the test data are in the training data too; the figures will be "
                             + "too good");
                 }
                 perform(task, decoder, adapter, settings, plan, run, log);

@@ -91,8 +91,9 @@ public record RunComparison(List<Line> lines) {
         Path evaluationFile = run.resolve("evaluation.json");
         Path predictions = run.resolve("predictions.jsonl");
         if (!Files.exists(evaluationFile) || !Files.exists(predictions)) {
-            throw new RunException(run + ": has not been evaluated; it needs evaluation.json and predictions.jsonl, which "
-                    + "'evaluate --out' writes");
+            throw new RunException(
+                    run + ": has not been evaluated; it needs evaluation.json and predictions.jsonl, which "
+                            + "'evaluate --out' writes");
         }
         Path file = evaluationFile;
         try (BufferedReader lines = Files.newBufferedReader(predictions)) {

@@ -41,19 +41,30 @@ public final class RunReport {
     /// @return the file
     /// @throws RunException if the folder holds no run
     public static Path write(Path run) throws IOException {
-        String html = resource("report.html")
+        Path file = run.resolve(FILE);
+        DurableFiles.write(file, html(run).getBytes(StandardCharsets.UTF_8));
+        return file;
+    }
+
+    /// The report of a run as it stands, which need not have ended.
+    ///
+    /// @throws RunException if the folder holds no run
+    public static String html(Path run) throws IOException {
+        return resource("report.html")
                 .replace("{{style}}", resource("report.css"))
                 .replace("{{charts}}", charts())
                 .replace("{{script}}", resource("report.js"))
                 .replace("{{data}}", escaped(JSON.writeValueAsString(content(run))));
-        Path file = run.resolve(FILE);
-        DurableFiles.write(file, html.getBytes(StandardCharsets.UTF_8));
-        return file;
     }
 
     /// The script that draws the charts of reports, for other pages.
     public static String charts() {
         return resource("charts.js");
+    }
+
+    /// The style of reports, which holds that of charts.
+    public static String style() {
+        return resource("report.css");
     }
 
     private static Map<String, @Nullable Object> content(Path run) throws IOException {

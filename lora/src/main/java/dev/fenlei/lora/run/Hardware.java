@@ -14,8 +14,7 @@ final class Hardware {
     private static final Path STATUS = Path.of("/proc/self/status");
     private static final String RESIDENT = "VmRSS:";
 
-    private final OperatingSystemMXBean system =
-            ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
+    private final OperatingSystemMXBean system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
 
     /// Adds to a line of `metrics.jsonl`: heap and resident memory in bytes, and the share of all processors that this process and
     /// the whole system keep busy, from 0 to 1. What the system does not tell is left out.

@@ -27,7 +27,7 @@ public final class Heartbeat {
     }
 
     /// The run got on: so many steps are done.
-    void step(int done, int total) {
+    public void step(int done, int total) {
         step = done;
         totalSteps = total;
         beat();

@@ -29,7 +29,7 @@
   let language = stored() || (navigator.language.startsWith('zh') ? 'zh' : 'en');
   let t = words[language];
   let smoothing = 0.6, logLoss = false;
-  const PAGE = 30;
+  const PAGE = 12;
 
   function make(tag, attributes = {}, ...children) {
     const element = document.createElement(tag);
