@@ -47,7 +47,7 @@ final class ModelPool implements AutoCloseable {
         this.options = options;
         this.model = model;
         this.jobs = jobs;
-        options.threads = Math.max(1, options.threads / jobs);
+        options.shareThreads(jobs);
         views.add(open());
     }
 

@@ -36,6 +36,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -271,16 +272,19 @@ public final class SearchCommand extends FenleiCommand {
         try (SearchDisplay display = new SearchDisplay(
                 progress("search", Math.max(0, open), "trials"), before.direction(),
                 before.best().map(Trial::value).orElse(null))) {
+            AtomicBoolean stopped = new AtomicBoolean();
             pool.run((backend, model) -> {
                 TrialWorker worker = new TrialWorker(terms, backend, model, display, interruption());
-                while (!interruption().requested() && !isOver(start)) {
-                    Optional<ActiveTrial> next = opened.next(space, points, judge, trials);
-                    if (next.isEmpty()) {
-                        return;
-                    }
+                Optional<ActiveTrial> next = opened.next(space, points, judge, trials);
+                while (next.isPresent()) {
                     try (ActiveTrial trial = next.get()) {
                         worker.work(trial);
+                    } catch (Throwable e) {
+                        stopped.set(true); // what one job cannot do, another cannot either
+                        throw e;
                     }
+                    boolean over = stopped.get() || interruption().requested() || isOver(start);
+                    next = over ? Optional.empty() : opened.next(space, points, judge, trials);
                 }
             }, display::say);
         } catch (InterruptedCommandException e) {

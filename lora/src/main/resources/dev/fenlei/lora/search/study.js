@@ -218,7 +218,7 @@ function parallel() {
     return nothing("none");
   }
   const shownTrials = complete.filter((trial) => names.every((name) => name in trial.parameters));
-  const width = Math.max(560, 150 * (names.length + 1));
+  const width = Math.max(760, 150 * (names.length + 1));
   const height = 320;
   const root = svg("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": text("parallel") });
   const axes = [...names, null].map((name, i, all) => {
