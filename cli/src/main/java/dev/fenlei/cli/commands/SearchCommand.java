@@ -139,8 +139,7 @@ public final class SearchCommand extends FenleiCommand {
         if (trials < 1 || jobs < 1 || jobs > 64 || reportsPerEpoch < 1) {
             throw new UserErrorException("--trials and --reports-per-epoch must be at least 1, and --jobs 1 to 64");
         }
-        List<String> chosen = Resumption.chosen(spec());
-        List<String> common = chosen.stream().filter(SearchCommand::isOfTrials).toList();
+        List<String> common = Resumption.chosen(spec()).stream().filter(SearchCommand::isOfTraining).toList();
         Path dataPath = data == null ? Installation.find().sampleData() : data;
         DataSet set = dataSet(dataPath);
         Path model = modelOptions.model();
@@ -149,7 +148,7 @@ public final class SearchCommand extends FenleiCommand {
             Recipe recipe = Recipe.forModel(decoder.config().parameters());
             SearchSpace space = spaceFile == null ? DefaultSpace.of(recipe) : SpaceFile.read(spaceFile);
             requireFree(space, common);
-            TrialOptions.parse(common).settings(set.train().size(), recipe);
+            Arguments.checked(() -> fixed.settings(set.train().size(), recipe));
             Tokenizer tokenizer = Tokenizer.load(model);
             ClassificationPrompt prompt = new ClassificationPrompt(
                     tokenizer,
@@ -169,11 +168,10 @@ public final class SearchCommand extends FenleiCommand {
             ValidationMetric metric = Arguments.checked(runOptions::plan).metric();
             Study opened = Study.open(
                     storage, study, metric.higherIsBetter() ? Direction.MAXIMIZE : Direction.MINIMIZE,
-                    agreement(metric, model, dataPath, chosen));
+                    agreement(metric, model, dataPath, common));
             search(opened, space, recipe, terms, pool);
             return report(new SearchResult(
-                    opened.state(), opened.folder(), storage, metric.toString(), model, dataPath,
-                    chosen.stream().filter(SearchCommand::isOfTraining).toList()));
+                    opened.state(), opened.folder(), storage, metric.toString(), model, dataPath, common));
         }
     }
 
@@ -191,14 +189,9 @@ public final class SearchCommand extends FenleiCommand {
         return option.substring(2, option.indexOf('='));
     }
 
-    /// Whether an option says how a trial is trained.
-    private static boolean isOfTrials(String option) {
-        return TrialOptions.option(nameOf(option)) != null;
-    }
-
     /// Whether `train` has to be given an option too, beside model and data, for the same result.
     private static boolean isOfTraining(String option) {
-        return isOfTrials(option) || List.of(
+        return TrialOptions.isOne(option) || List.of(
                 "candidates", "text-column", "label-column", "class-file", "max-length", "metric", "patience",
                 "valid-fraction", "precision", "device", "quantization").contains(nameOf(option));
     }
@@ -216,14 +209,12 @@ public final class SearchCommand extends FenleiCommand {
 
     /// What all processes that work on the study must have in common.
     private Map<String, JsonNode> agreement(
-            ValidationMetric metric, Path model, Path dataPath, List<String> chosen) throws IOException {
+            ValidationMetric metric, Path model, Path dataPath, List<String> common) throws IOException {
         Map<String, JsonNode> agreement = new LinkedHashMap<>();
         agreement.put("objective", StringNode.valueOf(metric.toString()));
         agreement.put("model_config_sha256", StringNode.valueOf(Sha256.of(model.resolve("config.json"))));
         agreement.put("data_sha256", StringNode.valueOf(Sha256.of(dataPath)));
-        agreement.put(
-                "options",
-                StringNode.valueOf(String.join(" ", chosen.stream().filter(SearchCommand::isOfTraining).toList())));
+        agreement.put("options", StringNode.valueOf(String.join(" ", common)));
         agreement.put(
                 "reports",
                 runOptions.evalSteps() > 0

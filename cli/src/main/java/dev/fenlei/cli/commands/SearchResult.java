@@ -70,8 +70,7 @@ record SearchResult(
         }
         List<String> arguments = new ArrayList<>(List.of("train", "--model", model.toString(), "--data", data.toString()));
         arguments.addAll(common);
-        best.externalParameters().forEach(
-                (name, value) -> arguments.add(TrialOptions.option(name) + "=" + value.asString()));
+        arguments.addAll(TrialOptions.arguments(best.externalParameters()));
         return arguments;
     }
 

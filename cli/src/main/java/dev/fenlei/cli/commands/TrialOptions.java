@@ -15,6 +15,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
+import tools.jackson.databind.JsonNode;
 
 /// The options of `train` that say what adapter is made and how it is trained: those that a search may vary.
 @Command
@@ -51,6 +52,18 @@ final class TrialOptions {
     static @Nullable String option(String parameter) {
         OptionSpec option = spec().optionsMap().get("--" + parameter.replace('_', '-').toLowerCase(Locale.ROOT));
         return option == null ? null : option.longestName();
+    }
+
+    /// Whether an argument such as `--lora-r=8` is an option of a trial.
+    static boolean isOne(String argument) {
+        return option(argument.substring(2, argument.indexOf('='))) != null;
+    }
+
+    /// Parameters as arguments.
+    static List<String> arguments(Map<String, JsonNode> parameters) {
+        return parameters.entrySet().stream()
+                .map(parameter -> option(parameter.getKey()) + "=" + parameter.getValue().asString())
+                .toList();
     }
 
     /// All names that [#option] knows, the longest of each.

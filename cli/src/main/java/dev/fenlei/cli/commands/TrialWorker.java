@@ -36,7 +36,7 @@ final class TrialWorker {
 
     /// What all trials of a search have in common.
     ///
-    /// @param fixed options of `train` that are the same in all trials, such as `--epochs=2`
+    /// @param common options of `train` that are the same in all trials, such as `--epochs=2` and `--candidates=all`
     /// @param reportsPerEpoch validations per epoch; 0 where the run options say when to validate
     /// @param settings what `run.json` of a trial says, given what differs
     record Terms(
@@ -46,13 +46,22 @@ final class TrialWorker {
             Recipe recipe,
             RunOptions runOptions,
             int reportsPerEpoch,
-            List<String> fixed,
+            List<String> common,
             SettingsOf settings) {
 
         /// The options of a trial.
-        List<String> arguments(Map<String, JsonNode> parameters) {
-            List<String> arguments = new ArrayList<>(fixed);
-            parameters.forEach((name, value) -> arguments.add(TrialOptions.option(name) + "=" + value.asString()));
+        TrialOptions options(Map<String, JsonNode> parameters) {
+            List<String> arguments = new ArrayList<>(common.stream().filter(TrialOptions::isOne).toList());
+            arguments.addAll(TrialOptions.arguments(parameters));
+            return TrialOptions.parse(arguments);
+        }
+
+        /// All options with which `train` would do the same as a trial.
+        List<String> arguments(Map<String, JsonNode> parameters, RunPlan plan) {
+            List<String> arguments = new ArrayList<>(List.of("--model=" + model, "--data=" + data));
+            arguments.addAll(common);
+            arguments.addAll(TrialOptions.arguments(parameters));
+            arguments.add("--eval-steps=" + plan.evalSteps());
             return arguments;
         }
     }
@@ -88,6 +97,9 @@ final class TrialWorker {
         } catch (TrainingException | AdapterException | UserErrorException | IllegalArgumentException e) {
             trial.fail(String.valueOf(e.getMessage()));
             display.failed(trial, String.valueOf(e.getMessage()));
+        } catch (OutOfMemoryError e) {
+            trial.fail("not enough memory: " + e.getMessage());
+            display.failed(trial, "not enough memory");
         } catch (UncheckedIOException e) {
             throw e.getCause();
         } finally {
@@ -96,8 +108,7 @@ final class TrialWorker {
     }
 
     private void train(ActiveTrial trial) throws IOException {
-        List<String> arguments = terms.arguments(trial.parameters());
-        TrialOptions options = TrialOptions.parse(arguments);
+        TrialOptions options = terms.options(trial.parameters());
         LoraConfig lora = options.lora(terms.model(), terms.recipe());
         int examples = terms.task().data().train().size();
         TrainingSettings settings = options.settings(examples, terms.recipe());
@@ -109,7 +120,9 @@ final class TrialWorker {
         boolean begun = Files.exists(trial.folder().resolve("run.json"));
         try (RunFolder run = begun ? RunFolder.open(trial.folder()) : RunFolder.create(trial.folder())) {
             if (!begun) {
-                run.writeRun(terms.settings().of(settings, plan, lora, backend), arguments, terms.model(), terms.data());
+                run.writeRun(
+                        terms.settings().of(settings, plan, lora, backend), terms.arguments(trial.parameters(), plan),
+                        terms.model(), terms.data());
             }
             try {
                 FineTuning tuning = new FineTuning(
