@@ -67,8 +67,9 @@ final class JournalFile {
         this.path = path;
         this.lock = new JournalLock(path, gracePeriod);
         if (!Files.exists(path)) {
-            Files.createDirectories(path.toAbsolutePath().resolveSibling(""));
+            Path folder = Files.createDirectories(path.toAbsolutePath().resolveSibling(""));
             FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.APPEND).close();
+            DurableFiles.forceDirectory(folder);
         }
         if (!Files.isRegularFile(path)) {
             throw new SearchException(path + " is not a file");
