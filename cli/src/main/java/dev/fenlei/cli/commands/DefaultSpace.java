@@ -23,7 +23,7 @@ final class DefaultSpace {
         space.put("lora_alpha", RangeDistribution.integers(16, 64));
         space.put(
                 "learning_rate",
-                small ? RangeDistribution.logFloats(5e-4, 1e-2) : RangeDistribution.logFloats(1e-5, 1e-3));
+                small ? RangeDistribution.logFloats(5e-4, 5e-3) : RangeDistribution.logFloats(1e-5, 1e-3));
         space.put("batch_size", new CategoricalDistribution(
                 List.of(IntNode.valueOf(2), IntNode.valueOf(4), IntNode.valueOf(8))));
         return new SearchSpace(space);

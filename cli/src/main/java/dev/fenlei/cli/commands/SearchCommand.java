@@ -58,7 +58,7 @@ public final class SearchCommand extends FenleiCommand {
     }
 
     enum PrunerChoice {
-        MEDIAN, HYPERBAND, NONE
+        HYPERBAND, MEDIAN, NONE
     }
 
     private static final JsonMapper JSON = JsonMapper.shared();
@@ -97,15 +97,16 @@ public final class SearchCommand extends FenleiCommand {
     private SamplerChoice sampler = SamplerChoice.TPE;
 
     @Option(names = "--startup-trials", paramLabel = "N",
-            description = "Trials that tpe draws at random before it believes what it has seen (default: ${DEFAULT-VALUE}).")
-    private int startupTrials = TpeSampler.STARTUP_TRIALS;
+            description = "Trials that tpe draws at random before it believes what it has seen (default: 10, but no more than a "
+                    + "third of --trials).")
+    private @Nullable Integer startupTrials;
 
     @Option(names = "--grid-points", paramLabel = "N",
             description = "Values of a range that grid tries (default: ${DEFAULT-VALUE}).")
     private int gridPoints = 3;
 
-    @Option(names = "--pruner", description = "median, hyperband or none: what gives up hopeless trials (default: median).")
-    private PrunerChoice pruner = PrunerChoice.MEDIAN;
+    @Option(names = "--pruner", description = "hyperband, median or none: what gives up hopeless trials (default: hyperband).")
+    private PrunerChoice pruner = PrunerChoice.HYPERBAND;
 
     @Option(names = "--reports-per-epoch", paramLabel = "N",
             description = "Validations per epoch, which the pruner goes by (default: ${DEFAULT-VALUE}). --eval-steps overrides it.")
@@ -226,7 +227,7 @@ public final class SearchCommand extends FenleiCommand {
     private Sampler sampler(SearchSpace space, Recipe recipe) {
         long seed = fixed.training.seed;
         Sampler chosen = Arguments.checked(() -> switch (sampler) {
-            case TPE -> new TpeSampler(seed, startupTrials);
+            case TPE -> new TpeSampler(seed, startupTrials());
             case RANDOM -> new RandomSampler(seed);
             case GRID -> new GridSampler(gridPoints, seed);
         });
@@ -239,6 +240,12 @@ public final class SearchCommand extends FenleiCommand {
             return chosen;
         }
         return new FirstPoint(defaults.get(), chosen);
+    }
+
+    private int startupTrials() {
+        return startupTrials == null
+                ? Math.clamp(trials / 3, 1, TpeSampler.STARTUP_TRIALS)
+                : startupTrials;
     }
 
     private Pruner pruner() {
