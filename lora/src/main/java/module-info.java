@@ -10,6 +10,7 @@ module dev.fenlei.lora {
     requires java.desktop; // Java2D, for the confusion matrix as PNG
     requires de.siegmar.fastcsv;
     requires dev.hardwood.core;
+    requires org.apache.commons.numbers.gamma;
 
     exports dev.fenlei.lora.adapter;
     exports dev.fenlei.lora.train;
@@ -19,4 +20,5 @@ module dev.fenlei.lora {
     exports dev.fenlei.lora.evaluate;
     exports dev.fenlei.lora.run;
     exports dev.fenlei.lora.report;
+    exports dev.fenlei.lora.search;
 }

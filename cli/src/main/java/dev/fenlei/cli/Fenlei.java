@@ -11,6 +11,7 @@ import dev.fenlei.cli.commands.PredictCommand;
 import dev.fenlei.cli.commands.PretrainCommand;
 import dev.fenlei.cli.commands.QuantizeCommand;
 import dev.fenlei.cli.commands.ReportCommand;
+import dev.fenlei.cli.commands.SearchCommand;
 import dev.fenlei.cli.commands.ServeCommand;
 import dev.fenlei.cli.commands.TokenizeCommand;
 import dev.fenlei.cli.commands.TrainCommand;
@@ -46,6 +47,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             CompareCommand.class,
             UiCommand.class,
             ServeCommand.class,
+            SearchCommand.class,
             GenerateCommand.class,
             PretrainCommand.class,
             MergeCommand.class,

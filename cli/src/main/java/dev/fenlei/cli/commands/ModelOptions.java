@@ -43,6 +43,11 @@ final class ModelOptions {
     @Option(names = "--threads", description = "Threads that compute (default: one per processor).")
     int threads = Runtime.getRuntime().availableProcessors();
 
+    /// Divides the threads among jobs that will each have a backend.
+    void shareThreads(int jobs) {
+        threads = Math.max(1, threads / jobs);
+    }
+
     Path model() {
         return model.directory();
     }

@@ -38,8 +38,17 @@ final class RunOptions {
                     + "none (default: ${DEFAULT-VALUE}). The test data is never used for it.")
     private double validFraction = 0.1;
 
+    int evalSteps() {
+        return evalSteps;
+    }
+
     /// @throws IllegalArgumentException if the values are impossible
     RunPlan plan() {
+        return plan(evalSteps);
+    }
+
+    /// @param evalSteps what the option would say
+    RunPlan plan(int evalSteps) {
         return new RunPlan(evalSteps, saveSteps, RunPlan.DEFAULT.saveInterval(), keep, metric, patience);
     }
 

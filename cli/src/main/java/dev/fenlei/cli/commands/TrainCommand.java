@@ -26,17 +26,14 @@ import dev.fenlei.lora.run.RunFolder;
 import dev.fenlei.lora.run.RunPlan;
 import dev.fenlei.lora.run.RunStatus;
 import dev.fenlei.lora.run.ValidationScore;
-import dev.fenlei.lora.train.LoraPlus;
 import dev.fenlei.lora.train.TrainingSettings;
 import dev.fenlei.tokenizer.ChatTemplate;
 import dev.fenlei.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -74,13 +71,8 @@ public final class TrainCommand extends FenleiCommand {
     @Mixin
     private TrainingOptions training = new TrainingOptions();
 
-    @Option(names = "--lora-plus-ratio", paramLabel = "RATIO",
-            description = "LoRA+: the learning rate of B and of vectors is the rate of A times this; 16 is usual (default: 1).")
-    private @Nullable Double loraPlusRatio;
-
-    @Option(names = "--lora-plus-embedding-lr", paramLabel = "RATE",
-            description = "LoRA+: learning rate of an embedding's adapter (default: that of A).")
-    private @Nullable Double loraPlusEmbeddingRate;
+    @Mixin
+    private LoraPlusOptions loraPlus = new LoraPlusOptions();
 
     @Mixin
     private RunOptions runOptions = new RunOptions();
@@ -136,7 +128,8 @@ public final class TrainCommand extends FenleiCommand {
             try (RunFolder run = resumed == null ? RunFolder.create(out) : RunFolder.open(resumed);
                     ConsoleLog log = new ConsoleLog(spec().commandLine(), run.path().resolve("console.log"))) {
                 if (resumed == null) {
-                    run.writeRun(settingsOf(settings, plan, lora, backend), options, model, dataPath);
+                    run.writeRun(
+                            RunSettings.of(settings, plan, lora, backend, modelOptions, columns, maxLength), options, model, dataPath);
                 } else {
                     run.requireUnchanged(model, dataPath);
                     warnOfOtherBackend(run, backend);
@@ -227,45 +220,7 @@ public final class TrainCommand extends FenleiCommand {
     }
 
     private TrainingSettings settings(int examples, Recipe recipe) {
-        TrainingSettings settings = training.settings(examples, recipe);
-        if (loraPlusRatio == null && loraPlusEmbeddingRate == null) {
-            return settings;
-        }
-        return settings.with(new LoraPlus(Objects.requireNonNullElse(loraPlusRatio, 1.0), loraPlusEmbeddingRate));
-    }
-
-    private Map<String, Object> settingsOf(
-            TrainingSettings settings, RunPlan plan, LoraConfig lora, Backend backend) {
-        Map<String, Object> all = new LinkedHashMap<>();
-        all.put("epochs", settings.epochs());
-        all.put("batch_size", settings.batchSize());
-        all.put("grad_accum", settings.accumulation());
-        all.put("lr", settings.learningRate());
-        all.put("schedule", settings.schedule().name().toLowerCase(Locale.ROOT));
-        all.put("warmup_steps", settings.warmupSteps());
-        all.put("weight_decay", settings.weightDecay());
-        all.put("beta2", settings.beta2());
-        all.put("max_grad_norm", settings.maxGradNorm());
-        all.put("seed", settings.seed());
-        all.put("threads", modelOptions.threads);
-        all.put("backend", backend.name());
-        all.put("quantization", modelOptions.quantization.name().toLowerCase(Locale.ROOT));
-        all.put("max_length", maxLength);
-        all.put("candidates", columns.candidates);
-        all.put("lora_r", lora.rank());
-        all.put("lora_alpha", lora.alpha());
-        all.put("lora_dropout", lora.dropout());
-        all.put("target_modules", lora.targets().toJson());
-        all.put("use_dora", lora.dora());
-        all.put("bias", lora.bias().toJson());
-        all.put("modules_to_save", lora.modulesToSave());
-        all.put("eval_steps", plan.evalSteps());
-        all.put("metric", plan.metric().toString());
-        all.put("patience", plan.patience());
-        if (settings.loraPlus() != null) {
-            all.put("lora_plus_ratio", settings.loraPlus().ratio());
-        }
-        return all;
+        return loraPlus.applyTo(training.settings(examples, recipe));
     }
 
     /// The accuracy without adapter, measured once at the beginning of a run; NaN if it is not wanted.

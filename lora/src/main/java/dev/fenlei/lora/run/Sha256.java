@@ -11,12 +11,12 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /// SHA-256 of what lies on disk, in hexadecimal.
-final class Sha256 {
+public final class Sha256 {
 
     private Sha256() {}
 
     /// Of a file, or of the files of a folder one after another in the order of their names.
-    static String of(Path path) throws IOException {
+    public static String of(Path path) throws IOException {
         MessageDigest digest = digest();
         byte[] buffer = new byte[1 << 16];
         for (Path file : files(path)) {
