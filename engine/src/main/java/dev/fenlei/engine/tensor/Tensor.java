@@ -1,7 +1,10 @@
 package dev.fenlei.engine.tensor;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
+import org.jspecify.annotations.Nullable;
 
 /// A row-major matrix in memory: `rows × columns` elements, consecutive rows `stride` elements apart.
 ///
@@ -9,12 +12,17 @@ import java.lang.foreign.ValueLayout;
 /// [Workspace], a backend or a mapped file does, and a tensor must not be used after its owner is closed.
 /// Slices share memory with the tensor they were taken from.
 ///
+/// Most tensors lie in host memory. Those that lie in a [Device]'s are copied by every method that shows elements to the host
+/// or takes some from it, so that such a method also waits for the device.
+///
 /// @param memory the native memory that holds the elements, starting at the first one
 /// @param dtype the element type
 /// @param rows the number of rows
 /// @param columns the number of elements in a row
 /// @param stride the distance between the starts of consecutive rows, in elements; at least `columns`
-public record Tensor(MemorySegment memory, DType dtype, int rows, int columns, int stride) {
+/// @param device in whose memory the elements lie; null for the host's
+public record Tensor(
+        MemorySegment memory, DType dtype, int rows, int columns, int stride, @Nullable Device device) {
 
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
@@ -34,7 +42,12 @@ public record Tensor(MemorySegment memory, DType dtype, int rows, int columns, i
         }
     }
 
-    /// A tensor whose rows follow one another without gaps.
+    /// A tensor in host memory.
+    public Tensor(MemorySegment memory, DType dtype, int rows, int columns, int stride) {
+        this(memory, dtype, rows, columns, stride, null);
+    }
+
+    /// A tensor in host memory whose rows follow one another without gaps.
     public static Tensor of(MemorySegment memory, DType dtype, int rows, int columns) {
         return new Tensor(memory, dtype, rows, columns, columns);
     }
@@ -63,9 +76,10 @@ public record Tensor(MemorySegment memory, DType dtype, int rows, int columns, i
     public Tensor rows(int from, int to) {
         checkRange(from, to, rows, "rows");
         if (from == to) {
-            return new Tensor(MemorySegment.NULL, dtype, 0, columns, stride);
+            return new Tensor(MemorySegment.NULL, dtype, 0, columns, stride, device);
         }
-        return new Tensor(memory.asSlice((long) from * stride * dtype.bytes()), dtype, to - from, columns, stride);
+        return new Tensor(
+                memory.asSlice((long) from * stride * dtype.bytes()), dtype, to - from, columns, stride, device);
     }
 
     /// One row as a `1 × columns` tensor.
@@ -77,9 +91,9 @@ public record Tensor(MemorySegment memory, DType dtype, int rows, int columns, i
     public Tensor columns(int from, int to) {
         checkRange(from, to, columns, "columns");
         if (rows == 0 || from == to) {
-            return new Tensor(MemorySegment.NULL, dtype, rows, to - from, stride);
+            return new Tensor(MemorySegment.NULL, dtype, rows, to - from, stride, device);
         }
-        return new Tensor(memory.asSlice((long) from * dtype.bytes()), dtype, rows, to - from, stride);
+        return new Tensor(memory.asSlice((long) from * dtype.bytes()), dtype, rows, to - from, stride, device);
     }
 
     /// The same elements under another shape. Needs a contiguous tensor and an equal number of elements.
@@ -87,11 +101,26 @@ public record Tensor(MemorySegment memory, DType dtype, int rows, int columns, i
         if (!isContiguous() || (long) newRows * newColumns != size()) {
             throw new IllegalArgumentException("cannot reshape " + this + " to " + newRows + " x " + newColumns);
         }
-        return Tensor.of(memory, dtype, newRows, newColumns);
+        return new Tensor(memory, dtype, newRows, newColumns, newColumns, device);
+    }
+
+    /// The same elements in host memory: this tensor if it lies there, else a copy without gaps.
+    ///
+    /// @param allocator of the copy's memory
+    public Tensor onHost(SegmentAllocator allocator) {
+        if (device == null) {
+            return this;
+        }
+        Tensor copy = Tensor.of(allocator.allocate(byteSize(), Long.BYTES), dtype, rows, columns);
+        device.read(this, copy.memory);
+        return copy;
     }
 
     /// One element, widened to single precision. For tests, reports and small work on the host.
     public float get(int row, int column) {
+        if (device != null) {
+            return row(row).columns(column, column + 1).toArray()[0];
+        }
         long index = (long) row * stride + column;
         return switch (dtype) {
             case F32 -> memory.get(FLOAT, index * 4);
@@ -102,6 +131,10 @@ public record Tensor(MemorySegment memory, DType dtype, int rows, int columns, i
 
     /// Stores one element, rounded to nearest even where the type is narrower.
     public void set(int row, int column, float value) {
+        if (device != null) {
+            row(row).columns(column, column + 1).copyFrom(new float[] {value});
+            return;
+        }
         long index = (long) row * stride + column;
         switch (dtype) {
             case F32 -> memory.set(FLOAT, index * 4, value);
@@ -110,8 +143,13 @@ public record Tensor(MemorySegment memory, DType dtype, int rows, int columns, i
         }
     }
 
-    /// All elements in row order, widened to single precision. For host memory only.
+    /// All elements in row order, widened to single precision.
     public float[] toArray() {
+        if (device != null) {
+            try (Arena arena = Arena.ofConfined()) {
+                return onHost(arena).toArray();
+            }
+        }
         float[] values = new float[Math.toIntExact(size())];
         for (int r = 0, i = 0; r < rows; r++) {
             if (dtype == DType.F32) {
@@ -126,10 +164,18 @@ public record Tensor(MemorySegment memory, DType dtype, int rows, int columns, i
         return values;
     }
 
-    /// Stores all elements in row order, rounded where the type is narrower. For host memory only.
+    /// Stores all elements in row order, rounded where the type is narrower.
     public void copyFrom(float[] values) {
         if (values.length != size()) {
             throw new IllegalArgumentException(values.length + " values for " + this);
+        }
+        if (device != null) {
+            try (Arena arena = Arena.ofConfined()) {
+                Tensor copy = Tensor.of(arena.allocate(byteSize(), Long.BYTES), dtype, rows, columns);
+                copy.copyFrom(values);
+                device.write(copy.memory, this);
+            }
+            return;
         }
         for (int r = 0, i = 0; r < rows; r++) {
             if (dtype == DType.F32) {
