@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 
 /// Memory of the device, freed when the arena is closed.
 ///
@@ -11,32 +12,24 @@ import java.util.List;
 /// read or write them from the host gets an exception.
 final class DeviceArena implements Arena {
 
-    private static final Arena UNREACHABLE = unreachable();
+    private static final MemorySegment ADDRESSES = Unreachable.addresses();
+
+    /// All addresses there are, as memory of a thread that has ended. A class of its own, since another thread runs its code.
+    private static final class Unreachable {
+
+        @SuppressWarnings("MustBeClosedChecker") // nobody could: it has no owner
+        static MemorySegment addresses() {
+            return CompletableFuture.supplyAsync(
+                    () -> MemorySegment.NULL.reinterpret(Long.MAX_VALUE, Arena.ofConfined(), null),
+                    task -> Thread.ofPlatform().start(task)).join();
+        }
+    }
 
     private final Gpu gpu;
     private final List<Long> addresses = new ArrayList<>();
 
     DeviceArena(Gpu gpu) {
         this.gpu = gpu;
-    }
-
-    @SuppressWarnings("MustBeClosedChecker") // nobody could: it has no owner
-    private static Arena unreachable() {
-        Arena[] created = new Arena[1];
-        Thread owner = Thread.ofPlatform().start(() -> created[0] = Arena.ofConfined());
-        boolean interrupted = false;
-        while (true) {
-            try {
-                owner.join();
-                break;
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
-        return created[0];
     }
 
     /// @param alignment at most 256, which every allocation of the driver has
@@ -46,12 +39,12 @@ final class DeviceArena implements Arena {
         long size = Math.max(1, bytes);
         long address = gpu.allocate(size);
         addresses.add(address);
-        return MemorySegment.ofAddress(address).reinterpret(size, UNREACHABLE, null);
+        return ADDRESSES.asSlice(address, size);
     }
 
     @Override
     public MemorySegment.Scope scope() {
-        return UNREACHABLE.scope();
+        return ADDRESSES.scope();
     }
 
     @Override
