@@ -1,10 +1,11 @@
-// Kernels with one mistake each, which the emulator must find. block_sum and the others are those of the product.
+// Kernels with one mistake each, which the emulator must find.
 
-// Reads what other threads write, without a barrier between.
+// Turns the first half into the second; threads read what others write, without a barrier between.
 KERNEL(missing_barrier, float* x, int count) {
     SHARED(float, turned, 256);
+    int half = count / 2;
     turned[threadIdx.x] = x[threadIdx.x];
-    x[count - 1 - threadIdx.x] = turned[count - 1 - threadIdx.x] + turned[threadIdx.x];
+    x[half + threadIdx.x] = turned[half - 1 - threadIdx.x];
 }
 
 // Writes one element too far.

@@ -37,14 +37,6 @@ class CudaBackendTest {
         }
     }
 
-    @Nested
-    class AttentionLazily extends AttentionContract {
-        @Override
-        protected Backend create() {
-            return open("lazy", 1);
-        }
-    }
-
     private static Backend open(String setting, long value) {
         nothingIsHeld();
         CudaEmulator.reset();
