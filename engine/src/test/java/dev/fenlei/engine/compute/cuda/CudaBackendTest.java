@@ -6,6 +6,7 @@ import dev.fenlei.engine.compute.AttentionContract;
 import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.compute.BackendContract;
 import dev.fenlei.engine.compute.Precision;
+import dev.fenlei.engine.testing.CudaEmulator;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Nested;
 

@@ -3,6 +3,7 @@ package dev.fenlei.engine.compute.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.fenlei.engine.testing.CudaEmulator;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -26,7 +27,7 @@ class CudaFaultsTest {
 
     private static CudaDriver start() {
         try {
-            return CudaEmulator.libraries().driver();
+            return CudaLibrariesTest.emulator().driver();
         } catch (CudaUnavailableException e) {
             throw new AssertionError(e.reason(), e);
         }

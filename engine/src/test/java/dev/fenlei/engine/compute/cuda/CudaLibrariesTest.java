@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.fenlei.engine.compute.Precision;
 import dev.fenlei.engine.tensor.DType;
+import dev.fenlei.engine.testing.CudaEmulator;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -23,7 +24,7 @@ class CudaLibrariesTest {
 
     @Test
     void whatIsThereIsShown() {
-        CudaStatus status = CudaStatus.probe(CudaEmulator.libraries());
+        CudaStatus status = CudaStatus.probe(emulator());
         assertThat(status.reason()).isEmpty();
         assertThat(status.devices()).containsExactly(new CudaStatus.Device("Emulated GPU", 24L << 30, "8.0"));
         assertThat(status.driverVersion()).isEqualTo("13.0");
@@ -32,7 +33,7 @@ class CudaLibrariesTest {
 
     @Test
     void noDriver() {
-        CudaStatus status = CudaStatus.probe(CudaEmulator.libraries(Map.of()));
+        CudaStatus status = CudaStatus.probe(libraries(Map.of()));
         if (status.driverVersion().isEmpty()) {
             assertThat(status.reason()).startsWith("no NVIDIA driver: ").contains("libcuda.so.1");
         }
@@ -67,7 +68,7 @@ class CudaLibrariesTest {
         String driver = CudaEmulator.library().toString();
         assertThat(reason(driver, "/absent/libcublas.so.12"))
                 .startsWith("fenlei.cuda.cublas names what is no cuBLAS: /absent/libcublas.so.12: cannot open");
-        CudaStatus status = CudaStatus.probe(CudaEmulator.libraries(Map.of(CudaLibraries.DRIVER_PROPERTY, driver)));
+        CudaStatus status = CudaStatus.probe(libraries(Map.of(CudaLibraries.DRIVER_PROPERTY, driver)));
         if (status.cublasLibrary().isEmpty()) {
             assertThat(status.reason()).startsWith("no cuBLAS: libcublas.so.13: cannot open shared object file");
             assertThat(status.devices()).hasSize(1);
@@ -88,23 +89,23 @@ class CudaLibrariesTest {
     @Test
     void anOldDriver() {
         CudaEmulator.set("driver", 11_040);
-        assertThat(CudaStatus.probe(CudaEmulator.libraries()).reason())
+        assertThat(CudaStatus.probe(emulator()).reason())
                 .isEqualTo("the NVIDIA driver is too old: it supports CUDA 11.4, needed is 12.0 or newer");
     }
 
     @Test
     void noDevice() {
         CudaEmulator.set("devices", 0);
-        assertThat(CudaStatus.probe(CudaEmulator.libraries()).reason())
+        assertThat(CudaStatus.probe(emulator()).reason())
                 .isEqualTo("cuInit failed: CUDA_ERROR_NO_DEVICE, no CUDA-capable device is detected (100)");
     }
 
     @Test
     void anOldDevice() {
         CudaEmulator.set("capability", 7);
-        assertThat(CudaStatus.probe(CudaEmulator.libraries()).reason())
+        assertThat(CudaStatus.probe(emulator()).reason())
                 .isEqualTo("Emulated GPU has compute capability 7.0, needed is 8.0 or newer (Ampere, 2020)");
-        assertThatThrownBy(() -> CudaBackend.open(Precision.F32, CudaEmulator.libraries()))
+        assertThatThrownBy(() -> CudaBackend.open(Precision.F32, emulator()))
                 .isInstanceOf(CudaUnavailableException.class);
         assertThat(CudaEmulator.held()).isZero();
     }
@@ -112,7 +113,7 @@ class CudaLibrariesTest {
     @Test
     void tooLittleMemoryToBegin() {
         CudaEmulator.set("memory", 1 << 20);
-        assertThatThrownBy(() -> CudaBackend.open(Precision.F32, CudaEmulator.libraries()))
+        assertThatThrownBy(() -> CudaBackend.open(Precision.F32, emulator()))
                 .isInstanceOf(CudaUnavailableException.class)
                 .hasMessageContaining("4 MiB more were needed, 1 MiB are free");
         assertThat(CudaEmulator.held()).isZero();
@@ -130,8 +131,17 @@ class CudaLibrariesTest {
         }
     }
 
+    static CudaLibraries emulator() {
+        String path = CudaEmulator.library().toString();
+        return libraries(Map.of(CudaLibraries.DRIVER_PROPERTY, path, CudaLibraries.CUBLAS_PROPERTY, path));
+    }
+
+    private static CudaLibraries libraries(Map<String, String> properties) {
+        return new CudaLibraries(properties::get, Map.<String, String>of()::get);
+    }
+
     private static String reason(String driver, String cublas) {
-        return CudaStatus.probe(CudaEmulator.libraries(
+        return CudaStatus.probe(libraries(
                 Map.of(CudaLibraries.DRIVER_PROPERTY, driver, CudaLibraries.CUBLAS_PROPERTY, cublas))).reason();
     }
 }

@@ -2,6 +2,7 @@ package dev.fenlei.engine.compute.cuda;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.fenlei.engine.testing.CudaEmulator;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

@@ -1,10 +1,12 @@
-package dev.fenlei.engine.compute.cuda;
+package dev.fenlei.engine.testing;
 
 import static java.lang.foreign.ValueLayout.ADDRESS;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import dev.fenlei.engine.compute.Precision;
+import dev.fenlei.engine.compute.cuda.CudaBackend;
+import dev.fenlei.engine.compute.cuda.CudaUnavailableException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.Arena;
@@ -19,7 +21,6 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Assumptions;
@@ -84,12 +85,12 @@ public final class CudaEmulator {
     }
 
     /// A place in the engine's folder: tests of other modules use the emulator too.
-    static Path engine(String place) {
+    public static Path engine(String place) {
         return Path.of(System.getProperty("fenlei.root", ".."), "engine").resolve(place).toAbsolutePath().normalize();
     }
 
     /// Runs a program; what it writes is part of the error.
-    static void run(List<String> command) throws IOException, InterruptedException {
+    public static void run(List<String> command) throws IOException, InterruptedException {
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
         try (InputStream out = process.getInputStream()) {
             String text = new String(out.readAllBytes(), StandardCharsets.UTF_8);
@@ -116,20 +117,18 @@ public final class CudaEmulator {
         }
     }
 
-    /// Search settings that name the emulator as driver and as cuBLAS.
-    static CudaLibraries libraries() {
+    /// Lets this process find the emulator as its driver and as its cuBLAS.
+    public static void install() {
         String path = library().toString();
-        return libraries(Map.of(CudaLibraries.DRIVER_PROPERTY, path, CudaLibraries.CUBLAS_PROPERTY, path));
-    }
-
-    static CudaLibraries libraries(Map<String, String> properties) {
-        return new CudaLibraries(properties::get, Map.<String, String>of()::get);
+        System.setProperty("fenlei.cuda.driver", path);
+        System.setProperty("fenlei.cuda.cublas", path);
     }
 
     /// A backend on the emulated GPU.
     public static CudaBackend open(Precision precision) {
+        install();
         try {
-            return CudaBackend.open(precision, libraries());
+            return CudaBackend.open(precision);
         } catch (CudaUnavailableException e) {
             throw new AssertionError(e.reason(), e);
         }
