@@ -63,15 +63,14 @@ KERNEL(column_sums, const float* a, int64 aStride, const float* b, int64 bStride
     }
 }
 
-// The sum of squares of the rows that each block takes.
+// The sum of squares of every gridDim.x-th piece of blockDim.x elements, in row order.
 KERNEL(sum_of_squares, const float* x, int64 xStride, int rows, int columns, double* sums) {
     SHARED(double, partial, 32);
     double sum = 0.0;
-    for (int row = blockIdx.x; row < rows; row += gridDim.x) {
-        for (int column = threadIdx.x; column < columns; column += blockDim.x) {
-            double value = x[row * xStride + column];
-            sum += value * value;
-        }
+    int64 size = (int64)rows * columns;
+    for (int64 i = (int64)blockIdx.x * blockDim.x + threadIdx.x; i < size; i += (int64)gridDim.x * blockDim.x) {
+        double value = x[xStride == columns ? i : i / columns * xStride + i % columns];
+        sum += value * value;
     }
     sum = block_sum(sum, partial);
     if (threadIdx.x == 0) {

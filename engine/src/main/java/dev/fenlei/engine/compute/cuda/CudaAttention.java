@@ -22,7 +22,6 @@ final class CudaAttention {
     /// Numbers of what a query sees; see `attention.cuh`.
     private static final int SIGHT = 6;
 
-    private static final int BLOCK = 128;
     private static final int WARP = 32;
 
     private final Gpu gpu;
@@ -108,7 +107,7 @@ final class CudaAttention {
             gpu.kernels().launch("attention_softmax").vector(scores).typedVector(weights).wide(scores.stride())
                     .wide(sights).wide(parents).integer(shape.prefix()).integer(keyCount).integer(chunk.queries())
                     .matrix(logSumExp)
-                    .run(chunk.queries(), shape.heads(), BLOCK);
+                    .run(chunk.queries(), shape.heads(), Kernels.threadsFor(keyCount));
             Tensor outRows = out.rows(chunk.queryFrom(), chunk.queryTo());
             for (int member = 0; member < shape.group(); member++) {
                 Tensor output = shape.queryHead(outRows, member);
@@ -205,7 +204,7 @@ final class CudaAttention {
             gpu.kernels().launch("attention_softmax_backward").vector(scores).vector(dWeights).vector(weights)
                     .typedVector(dScores).wide(scores.stride()).wide(sights).wide(parents).integer(chunk.rows())
                     .integer(chunk.queries()).matrix(logSumExp).matrix(deltas)
-                    .run(chunk.queries(), shape.heads(), BLOCK);
+                    .run(chunk.queries(), shape.heads(), Kernels.threadsFor(chunk.rows()));
             Tensor queries = asked.rows(chunk.queryFrom(), chunk.queryTo());
             Tensor dQueries = dq.rows(chunk.queryFrom(), chunk.queryTo());
             Tensor dKeys = shape.keyHead(dk.rows(chunk.from(), chunk.to()));

@@ -20,8 +20,10 @@ import org.jspecify.annotations.Nullable;
 /// Tensors lie in the device's memory; only [#copy] and [#place] take others. One thread at a time; which one may change.
 public final class CudaBackend implements Backend {
 
-    /// Blocks of a sum of squares: enough for the largest cards, and always as many, so that the order of the sum is fixed.
+    /// The most blocks of a sum of squares, and the least elements of each. Their number depends on the shape alone, so that the
+    /// order of the sum is fixed.
     private static final int SUM_BLOCKS = 512;
+    private static final int SUM_ELEMENTS = 4096;
 
     private static final int BLOCK = 256;
     private static final int COLUMNS_OF_BLOCK = 32;
@@ -186,7 +188,7 @@ public final class CudaBackend implements Backend {
         gpu.begin();
         gpu.kernels().launch("rms_norm").matrix(x).typedVector(weight).real(eps).matrix(y).matrix(inverseRms)
                 .integer(inverseRms.columns()).integer(weight.columns())
-                .run(Math.multiplyExact(x.rows(), inverseRms.columns()), 1, threadsFor(weight.columns()));
+                .run(Math.multiplyExact(x.rows(), inverseRms.columns()), 1, Kernels.threadsFor(weight.columns()));
     }
 
     @Override
@@ -199,16 +201,11 @@ public final class CudaBackend implements Backend {
         gpu.begin();
         gpu.kernels().launch("rms_norm_backward").matrix(dy).matrix(x).typedVector(weight).matrix(inverseRms)
                 .matrix(dx).integer(inverseRms.columns()).integer(weight.columns())
-                .run(Math.multiplyExact(x.rows(), inverseRms.columns()), 1, threadsFor(weight.columns()));
+                .run(Math.multiplyExact(x.rows(), inverseRms.columns()), 1, Kernels.threadsFor(weight.columns()));
         if (dWeight != null) {
             Checks.f32(dWeight, "dWeight", 1, weight.columns());
             columnSums(dy, x, inverseRms, inverseRms.columns(), dWeight);
         }
-    }
-
-    /// Threads of a block that goes over so many columns.
-    private static int threadsFor(int columns) {
-        return Math.clamp(Math.ceilDiv(columns, 32) * 32L, 32, BLOCK);
     }
 
     @Override
@@ -344,7 +341,7 @@ public final class CudaBackend implements Backend {
         gpu.begin();
         gpu.kernels().launch("cross_entropy").matrix(logits).wide(gpu.integers(targets)).integer(classes)
                 .integer(logits.columns()).real(scale).vector(losses)
-                .run(logits.rows(), 1, BLOCK);
+                .run(logits.rows(), 1, Kernels.threadsFor(logits.columns()));
     }
 
     @Override
@@ -352,7 +349,7 @@ public final class CudaBackend implements Backend {
         Checks.classes(logits, classes);
         gpu.begin();
         gpu.kernels().launch("log_softmax").matrix(logits).integer(classes).integer(logits.columns())
-                .run(logits.rows(), 1, BLOCK);
+                .run(logits.rows(), 1, Kernels.threadsFor(logits.columns()));
     }
 
     @Override
@@ -434,10 +431,13 @@ public final class CudaBackend implements Backend {
     public double sumOfSquares(Tensor x) {
         Checks.f32(x, "x");
         gpu.begin();
-        Tensor sums = gpu.scratch().take(1, 2 * SUM_BLOCKS); // numbers of double precision
+        int blocks = Math.clamp(x.size() / SUM_ELEMENTS, 1, SUM_BLOCKS);
+        Tensor sums = gpu.scratch().take(1, 2 * blocks); // numbers of double precision
         gpu.kernels().launch("sum_of_squares").matrix(x).shape(x.rows(), x.columns()).vector(sums)
-                .run(SUM_BLOCKS, 1, BLOCK);
-        gpu.kernels().launch("add_up").vector(sums).integer(SUM_BLOCKS).run(1, 1, BLOCK);
+                .run(blocks, 1, BLOCK);
+        if (blocks > 1) {
+            gpu.kernels().launch("add_up").vector(sums).integer(blocks).run(1, 1, BLOCK);
+        }
         double[] sum = new double[1];
         gpu.download(sums.memory(), MemorySegment.ofArray(sum));
         return sum[0];

@@ -36,8 +36,9 @@ final class Kernels {
 
     private static final int MOST_ROWS_OF_BLOCKS = 65_535;
 
-    /// Threads of a block in kernels over elements.
+    /// The most threads of a block in kernels that take columns side by side.
     private static final int BLOCK = 256;
+    private static final int WARP = 32;
 
     /// @param parameters the types of its parameters, one letter each: l for 64 bits, i for int, f for float
     private record Kernel(String name, long function, String parameters) {}
@@ -101,6 +102,11 @@ final class Kernels {
             case "f32" -> 'f';
             default -> throw new IllegalStateException("a parameter of type " + type);
         };
+    }
+
+    /// Threads of a block that goes over so many columns: whole warps, not many more than columns.
+    static int threadsFor(int columns) {
+        return Math.clamp(Math.ceilDiv(columns, WARP) * (long) WARP, WARP, BLOCK);
     }
 
     void unload() {
@@ -186,7 +192,8 @@ final class Kernels {
 
         /// One thread per column, and as many rows of blocks as there are rows, or as there may be.
         void overElements(int rows, int columns) {
-            run((columns + BLOCK - 1) / BLOCK, Math.min(rows, MOST_ROWS_OF_BLOCKS), BLOCK);
+            int threads = threadsFor(columns);
+            run(Math.ceilDiv(columns, threads), Math.min(rows, MOST_ROWS_OF_BLOCKS), threads);
         }
 
         /// Launches, unless there is nothing to do.
