@@ -96,7 +96,7 @@ class CudaTrainingTest {
     private static List<Double> losses(Decoder decoder, LoraConfig config, int epochs) {
         Adapter adapter = Adapter.create(decoder, config, 7);
         List<Double> losses = new ArrayList<>();
-        new Trainer(decoder, adapter.parameters(), TrainingSettings.of(epochs, 3, 2, 5e-2, 42))
+        new Trainer(decoder, adapter.parameters(), TrainingSettings.of(epochs, 3, 2, 3e-3, 42))
                 .train(examples(12, RandomModel.VOCABULARY), step -> losses.add(step.loss()));
         return losses;
     }
