@@ -41,6 +41,7 @@ __device__ __forceinline__ uint32_t high_product(uint32_t a, uint32_t b) {
 #define F32 0
 #define F16 1
 #define BF16 2
+#define I8 3
 
 typedef long long int64;
 
@@ -59,15 +60,24 @@ __device__ __forceinline__ uint16_t float_to_bf16(float value) {
     return (uint16_t)((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
 
-// Element i of an array of any type.
+// Element i of an array of any type; of I8 before its row's scale.
 __device__ __forceinline__ float load(const void* from, int type, int64 i) {
     if (type == F32) {
         return ((const float*)from)[i];
+    }
+    if (type == I8) {
+        return (float)((const signed char*)from)[i];
     }
     uint16_t bits = ((const uint16_t*)from)[i];
     return type == BF16 ? bf16_to_float(bits) : half_to_float(bits);
 }
 
+// What the elements of a row are to be multiplied by: 1 for types without scales.
+__device__ __forceinline__ float scale_of(const float* scales, int row) {
+    return scales == 0 ? 1.0f : scales[row];
+}
+
+// For types without scales.
 __device__ __forceinline__ void store(void* to, int type, int64 i, float value) {
     if (type == F32) {
         ((float*)to)[i] = value;

@@ -21,11 +21,52 @@ KERNEL(add, const float* x, int64 xStride, float alpha, float* y, int64 yStride,
     }
 }
 
-KERNEL(copy, const void* from, int fromType, int64 fromStride, void* to, int toType, int64 toStride, int rows,
-       int columns) {
+KERNEL(copy, const void* from, int fromType, int64 fromStride, const float* fromScales, void* to, int toType,
+       int64 toStride, int rows, int columns) {
     int column = column_of_thread();
     for (int row = blockIdx.y; row < rows && column < columns; row += gridDim.y) {
-        store(to, toType, row * toStride + column, load(from, fromType, row * fromStride + column));
+        float value = load(from, fromType, row * fromStride + column) * scale_of(fromScales, row);
+        store(to, toType, row * toStride + column, value);
+    }
+}
+
+// Elements of so many bytes as they are.
+KERNEL(move_rows, const void* from, int64 fromStride, void* to, int64 toStride, int bytes, int rows, int columns) {
+    int column = column_of_thread();
+    for (int row = blockIdx.y; row < rows && column < columns; row += gridDim.y) {
+        int64 source = row * fromStride + column;
+        int64 target = row * toStride + column;
+        if (bytes == 4) {
+            ((uint32_t*)to)[target] = ((const uint32_t*)from)[source];
+        } else if (bytes == 2) {
+            ((uint16_t*)to)[target] = ((const uint16_t*)from)[source];
+        } else {
+            ((signed char*)to)[target] = ((const signed char*)from)[source];
+        }
+    }
+}
+
+// Rows to I8: the largest magnitude becomes 127. One block per row.
+KERNEL(quantise_rows, const void* from, int fromType, int64 fromStride, const float* fromScales, signed char* to,
+       int64 toStride, float* toScales, int columns) {
+    SHARED(float, partial, 32);
+    int row = blockIdx.x;
+    float fromScale = scale_of(fromScales, row);
+    float largest = 0.0f;
+    float invalid = 0.0f;
+    for (int i = threadIdx.x; i < columns; i += blockDim.x) {
+        float size = fabsf(load(from, fromType, row * fromStride + i) * fromScale);
+        largest = fmaxf(largest, size);
+        invalid += size != size ? 1.0f : 0.0f;  // fmaxf passes over what is not a number
+    }
+    float scale = block_max(largest, partial) / 127.0f;
+    scale = block_sum(invalid, partial) > 0.0f ? NAN : scale;
+    for (int i = threadIdx.x; i < columns; i += blockDim.x) {
+        float value = load(from, fromType, row * fromStride + i) * fromScale;
+        to[row * toStride + i] = scale == 0.0f ? 0 : (signed char)rintf(value / scale);
+    }
+    if (threadIdx.x == 0) {
+        toScales[row] = scale;
     }
 }
 

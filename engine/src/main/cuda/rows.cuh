@@ -1,10 +1,11 @@
 // Operations on whole rows and on columns, and single elements.
 
-KERNEL(gather_rows, const void* table, int tableType, int64 tableStride, const int* ids, float* out, int64 outStride,
-       int rows, int columns) {
+KERNEL(gather_rows, const void* table, int tableType, int64 tableStride, const float* tableScales, const int* ids,
+       float* out, int64 outStride, int rows, int columns) {
     int column = column_of_thread();
     for (int row = blockIdx.y; row < rows && column < columns; row += gridDim.y) {
-        out[row * outStride + column] = load(table, tableType, ids[row] * tableStride + column);
+        int id = ids[row];
+        out[row * outStride + column] = load(table, tableType, id * tableStride + column) * scale_of(tableScales, id);
     }
 }
 

@@ -75,7 +75,7 @@ int drain_all() {
     return context_error;
 }
 
-// The allocations that a kernel's arguments point into.
+// The allocations that a kernel may write to, as its arguments say.
 std::map<uint64_t, std::vector<char>> contents(const Kernel& kernel, const std::vector<uint64_t>& words) {
     std::map<uint64_t, std::vector<char>> result;
     for (size_t i = 0; i < words.size(); i++) {
@@ -518,8 +518,8 @@ int cuLaunchKernel(uint64_t function, unsigned gridX, unsigned gridY, unsigned g
     for (size_t i = 0; i < kernel->kinds.size(); i++) {
         char kind = kernel->kinds[i];
         uint64_t word = 0;
-        std::memcpy(&word, parameters[i], kind == 'p' || kind == 'l' ? 8 : 4);
-        if (kind == 'p' && word != 0 && !on_device(word, 1)) {
+        std::memcpy(&word, parameters[i], kind == 'i' || kind == 'f' ? 4 : 8);
+        if ((kind == 'p' || kind == 'c') && word != 0 && !on_device(word, 1)) {
             return fail_context(ILLEGAL_ADDRESS, std::string(kernel->name) + ": argument " + std::to_string(i)
                     + " is no device memory");
         }

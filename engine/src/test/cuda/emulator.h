@@ -43,11 +43,11 @@ T shuffle_xor(unsigned mask, T value, int distance, int line) {
     return value;
 }
 
-// The kind of a kernel's parameter, by which its PTX type is known: pointer, long, int, float.
+// The kind of a kernel's parameter, by which its PTX type is known: pointer, pointer to what is only read, long, int, float.
 template <typename T>
 constexpr char kind() {
     if constexpr (std::is_pointer_v<T>) {
-        return 'p';
+        return std::is_const_v<std::remove_pointer_t<T>> ? 'c' : 'p';
     } else if constexpr (std::is_same_v<T, long long>) {
         return 'l';
     } else if constexpr (std::is_same_v<T, int>) {

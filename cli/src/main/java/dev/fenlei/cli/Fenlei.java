@@ -8,6 +8,7 @@ import dev.fenlei.cli.commands.InspectCommand;
 import dev.fenlei.cli.commands.MergeCommand;
 import dev.fenlei.cli.commands.PredictCommand;
 import dev.fenlei.cli.commands.PretrainCommand;
+import dev.fenlei.cli.commands.QuantizeCommand;
 import dev.fenlei.cli.commands.ServeCommand;
 import dev.fenlei.cli.commands.TokenizeCommand;
 import dev.fenlei.cli.commands.TrainCommand;
@@ -42,6 +43,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             GenerateCommand.class,
             PretrainCommand.class,
             MergeCommand.class,
+            QuantizeCommand.class,
             TokenizeCommand.class,
             InspectCommand.class,
             DoctorCommand.class,

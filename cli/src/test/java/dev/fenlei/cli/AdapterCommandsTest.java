@@ -109,4 +109,50 @@ class AdapterCommandsTest {
         CommandRun both = CommandRun.of("merge", "--adapter", a, "--adapters", b, "--out", out.resolve("x"));
         assertThat(both.status()).isEqualTo(2);
     }
+
+    /// The same weights whether they were quantised on disk or are now; an adapter is trained on them and merged, as another
+    /// type, into them.
+    @Test
+    void aQuantisedModelPredictsTrainsAndMerges() throws IOException {
+        Path quantized = folder.resolve("int8");
+        CommandRun quantize = CommandRun.of("quantize", "--model", model, "--out", quantized);
+        assertThat(quantize.status()).as(quantize.err()).isZero();
+        assertThat(quantize.out()).contains("quantized", "relative error");
+        CommandRun again = CommandRun.of("quantize", "--model", model, "--out", quantized);
+        assertThat(again.status()).isEqualTo(1);
+        assertThat(again.err()).contains("not empty");
+
+        String stored = predictions(quantized, "none");
+        assertThat(predictions(model, "int8")).isEqualTo(stored);
+        assertThat(predictions(quantized, "int8")).isEqualTo(stored);
+        assertThat(predictions(model, "none")).isNotEqualTo(stored);
+
+        Path out = folder.resolve("on-int8");
+        CommandRun train = CommandRun.of(
+                "train", "--model", quantized, "--data", data, "--out", out, "--max-length", 384, "--epochs", 1,
+                "--lora-r", 2, "--baseline", 0);
+        assertThat(train.status()).as(train.err()).isZero();
+        Path adapter = out.resolve("adapter");
+        CommandRun refused = CommandRun.of(
+                "merge", "--model", quantized, "--adapter", adapter, "--out", folder.resolve("merged-int8"));
+        assertThat(refused.status()).isEqualTo(1);
+        assertThat(refused.err()).contains("the base model is quantised", "--dtype");
+        Path merged = folder.resolve("merged-bf16");
+        CommandRun merge = CommandRun.of(
+                "merge", "--model", quantized, "--adapter", adapter, "--out", merged, "--dtype", "bf16");
+        assertThat(merge.status()).as(merge.err()).isZero();
+        assertThat(Files.readString(merged.resolve("config.json"))).doesNotContain("quantization_config");
+        assertThat(predictions(merged, "none")).isNotEmpty();
+        CommandRun wrongType = CommandRun.of(
+                "merge", "--model", model, "--adapter", adapter, "--out", folder.resolve("no"), "--dtype", "i8");
+        assertThat(wrongType.status()).isEqualTo(2);
+        assertThat(wrongType.err()).contains("--dtype must be f32, f16 or bf16");
+    }
+
+    private static String predictions(Path directory, String quantization) {
+        CommandRun run = CommandRun.of(
+                "predict", "--model", directory, "--input", data, "--quantization", quantization);
+        assertThat(run.status()).as(run.err()).isZero();
+        return run.out();
+    }
 }

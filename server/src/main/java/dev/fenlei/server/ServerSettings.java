@@ -1,5 +1,6 @@
 package dev.fenlei.server;
 
+import dev.fenlei.engine.model.Quantization;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -23,6 +24,7 @@ import org.jspecify.annotations.Nullable;
 /// @param corsOrigins the origins whose pages may call the service from a browser, such as `https://example.org`; `*` for all
 /// @param limits what is bounded
 /// @param backend what computes
+/// @param quantization whether the model's matrices are held in fewer bits
 public record ServerSettings(
         Path model,
         SequencedMap<String, Path> adapters,
@@ -34,7 +36,8 @@ public record ServerSettings(
         @Nullable Tls tls,
         List<String> corsOrigins,
         Limits limits,
-        BackendFactory backend) {
+        BackendFactory backend,
+        Quantization quantization) {
 
     /// The address that only programs of the same machine reach.
     public static final String DEFAULT_HOST = "127.0.0.1";
@@ -59,7 +62,7 @@ public record ServerSettings(
     public static ServerSettings of(Path model) {
         return new ServerSettings(
                 model, new LinkedHashMap<>(), null, DEFAULT_HOST, DEFAULT_PORT, List.of(), false, null, List.of(),
-                Limits.defaults(), BackendFactory.cpu());
+                Limits.defaults(), BackendFactory.cpu(), Quantization.NONE);
     }
 
     /// With one more adapter.
@@ -67,25 +70,28 @@ public record ServerSettings(
         SequencedMap<String, Path> more = new LinkedHashMap<>(adapters);
         more.put(name, directory);
         return new ServerSettings(
-                model, more, maxLength, host, port, apiKeys, insecure, tls, corsOrigins, limits, backend);
+                model, more, maxLength, host, port, apiKeys, insecure, tls, corsOrigins, limits, backend, quantization);
     }
 
     /// With another room for prompts.
     public ServerSettings withMaxLength(@Nullable Integer tokens) {
         return new ServerSettings(
-                model, adapters, tokens, host, port, apiKeys, insecure, tls, corsOrigins, limits, backend);
+                model, adapters, tokens, host, port, apiKeys, insecure, tls, corsOrigins, limits, backend,
+                quantization);
     }
 
     /// At another address.
     public ServerSettings withHost(String address) {
         return new ServerSettings(
-                model, adapters, maxLength, address, port, apiKeys, insecure, tls, corsOrigins, limits, backend);
+                model, adapters, maxLength, address, port, apiKeys, insecure, tls, corsOrigins, limits, backend,
+                quantization);
     }
 
     /// At another port.
     public ServerSettings withPort(int number) {
         return new ServerSettings(
-                model, adapters, maxLength, host, number, apiKeys, insecure, tls, corsOrigins, limits, backend);
+                model, adapters, maxLength, host, number, apiKeys, insecure, tls, corsOrigins, limits, backend,
+                quantization);
     }
 
     /// With one more key.
@@ -93,19 +99,21 @@ public record ServerSettings(
         List<String> more = new ArrayList<>(apiKeys);
         more.add(key);
         return new ServerSettings(
-                model, adapters, maxLength, host, port, more, insecure, tls, corsOrigins, limits, backend);
+                model, adapters, maxLength, host, port, more, insecure, tls, corsOrigins, limits, backend,
+                quantization);
     }
 
     /// Open to strangers, or not.
     public ServerSettings withInsecure(boolean open) {
         return new ServerSettings(
-                model, adapters, maxLength, host, port, apiKeys, open, tls, corsOrigins, limits, backend);
+                model, adapters, maxLength, host, port, apiKeys, open, tls, corsOrigins, limits, backend, quantization);
     }
 
     /// With encryption.
     public ServerSettings withTls(Tls files) {
         return new ServerSettings(
-                model, adapters, maxLength, host, port, apiKeys, insecure, files, corsOrigins, limits, backend);
+                model, adapters, maxLength, host, port, apiKeys, insecure, files, corsOrigins, limits, backend,
+                quantization);
     }
 
     /// With one more origin whose pages may call.
@@ -113,13 +121,14 @@ public record ServerSettings(
         List<String> more = new ArrayList<>(corsOrigins);
         more.add(origin);
         return new ServerSettings(
-                model, adapters, maxLength, host, port, apiKeys, insecure, tls, more, limits, backend);
+                model, adapters, maxLength, host, port, apiKeys, insecure, tls, more, limits, backend, quantization);
     }
 
     /// With other limits.
     public ServerSettings withLimits(Limits other) {
         return new ServerSettings(
-                model, adapters, maxLength, host, port, apiKeys, insecure, tls, corsOrigins, other, backend);
+                model, adapters, maxLength, host, port, apiKeys, insecure, tls, corsOrigins, other, backend,
+                quantization);
     }
 
     /// With another value of one limit.
@@ -130,7 +139,14 @@ public record ServerSettings(
     /// Computed by something else.
     public ServerSettings withBackend(BackendFactory factory) {
         return new ServerSettings(
-                model, adapters, maxLength, host, port, apiKeys, insecure, tls, corsOrigins, limits, factory);
+                model, adapters, maxLength, host, port, apiKeys, insecure, tls, corsOrigins, limits, factory,
+                quantization);
+    }
+
+    /// With the model's matrices in other bits.
+    public ServerSettings withQuantization(Quantization other) {
+        return new ServerSettings(
+                model, adapters, maxLength, host, port, apiKeys, insecure, tls, corsOrigins, limits, backend, other);
     }
 
     /// Shows everything but the keys.

@@ -5,6 +5,7 @@ import dev.fenlei.cli.UserErrorException;
 import dev.fenlei.engine.compute.cpu.CpuBackend;
 import dev.fenlei.engine.model.Decoder;
 import dev.fenlei.engine.model.ModelConfig;
+import dev.fenlei.engine.model.Quantization;
 import dev.fenlei.lora.classify.LabelScorer;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -28,9 +29,10 @@ public final class ClassifyBenchmark {
     private ClassifyBenchmark() {}
 
     /// @throws UserErrorException if the data do not have the form, or do not fit the model
-    public static Result run(Path model, Path data, CpuBackend backend, Repetitions repetitions)
+    public static Result run(
+            Path model, Path data, CpuBackend backend, Quantization quantization, Repetitions repetitions)
             throws IOException {
-        try (Decoder decoder = Decoder.load(model, backend)) {
+        try (Decoder decoder = Decoder.load(model, backend, quantization)) {
             Workload work = read(data, decoder.config());
             List<double[]> scores = new ArrayList<>();
             // The common prefix is part of the work, as other systems have to compute it too.

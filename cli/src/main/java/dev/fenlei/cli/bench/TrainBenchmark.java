@@ -6,6 +6,7 @@ import dev.fenlei.cli.UserErrorException;
 import dev.fenlei.engine.compute.cpu.CpuBackend;
 import dev.fenlei.engine.model.Decoder;
 import dev.fenlei.engine.model.ModelConfig;
+import dev.fenlei.engine.model.Quantization;
 import dev.fenlei.lora.adapter.Adapter;
 import dev.fenlei.lora.adapter.LoraConfig;
 import dev.fenlei.lora.adapter.TargetModules;
@@ -63,8 +64,10 @@ public record TrainBenchmark(int steps, int warmUp, int batchSize, int accumulat
     }
 
     /// @throws UserErrorException if the data do not have the form, or do not fit the model
-    public Result run(Path model, Path data, CpuBackend backend, Interruption interruption) throws IOException {
-        try (Decoder decoder = Decoder.load(model, backend)) {
+    public Result run(
+            Path model, Path data, CpuBackend backend, Quantization quantization, Interruption interruption)
+            throws IOException {
+        try (Decoder decoder = Decoder.load(model, backend, quantization)) {
             List<TrainingExample> examples = read(data, decoder.config());
             Adapter adapter = Adapter.create(decoder, lora(rank, dropout), SEED);
             List<Trainer.Step> done = new ArrayList<>();

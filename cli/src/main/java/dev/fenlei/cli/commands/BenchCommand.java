@@ -5,6 +5,7 @@ import dev.fenlei.cli.Progress;
 import dev.fenlei.cli.UserErrorException;
 import dev.fenlei.cli.bench.ClassifyBenchmark;
 import dev.fenlei.cli.bench.GemmShapes;
+import dev.fenlei.cli.bench.GenerateBenchmark;
 import dev.fenlei.cli.bench.KnownShape;
 import dev.fenlei.cli.bench.LoadBenchmark;
 import dev.fenlei.cli.bench.Measurement;
@@ -17,6 +18,7 @@ import dev.fenlei.engine.compute.Precision;
 import dev.fenlei.engine.compute.cpu.CpuBackend;
 import dev.fenlei.engine.compute.cpu.GemmBenchmark;
 import dev.fenlei.engine.compute.cpu.WorkerPool;
+import dev.fenlei.engine.model.Quantization;
 import dev.fenlei.engine.safetensors.DurableFiles;
 import dev.fenlei.lora.data.DataOptions;
 import dev.fenlei.lora.data.DataReader;
@@ -47,6 +49,7 @@ import tools.jackson.databind.json.JsonMapper;
             "  gemm        matrix products, as a share of the multiply-add peak (--shape)",
             "  train       LoRA training on the ids of --data (--steps, --batch-size, --lora-r)",
             "  classify    label scoring on the ids of --data",
+            "  generate    reading a prompt and continuing it, beside the speed of reading memory (--prompt-tokens, --new-tokens)",
             "  tokenize    the lines of the text file --data",
             "  load        opening a model and its tokenizer",
             "  serve       a running service (--url, --clients, --seconds) on the texts of the JSON lines --data",
@@ -59,6 +62,7 @@ public final class BenchCommand extends FenleiCommand {
         GEMM,
         TRAIN,
         CLASSIFY,
+        GENERATE,
         TOKENIZE,
         LOAD,
         SERVE,
@@ -121,10 +125,21 @@ public final class BenchCommand extends FenleiCommand {
     @Option(names = "--lora-dropout", description = "train: dropout of the adapter (default: ${DEFAULT-VALUE}).")
     private double dropout = 0.1;
 
+    @Option(names = "--prompt-tokens", description = "generate: tokens of the prompt (default: ${DEFAULT-VALUE}).")
+    private int promptTokens = 384;
+
+    @Option(names = "--new-tokens", description = "generate: tokens to continue it with (default: ${DEFAULT-VALUE}).")
+    private int newTokens = 32;
+
     @Option(names = "--precision",
-            description = "gemm, train, classify: f32 or bf16, what products are computed in (default: gemm f32; else as in "
+            description = "gemm, train, classify, generate: f32 or bf16, what products are computed in (default: gemm f32; else as in "
                     + "training, bf16 where weights and processor have it).")
     private @Nullable Precision precision;
+
+    @Option(names = "--quantization",
+            description = "train, classify, generate: none or int8, whether the model's matrices are held in 8 bits "
+                    + "(default: none).")
+    private Quantization quantization = Quantization.NONE;
 
     @Option(names = "--save", paramLabel = "FILE",
             description = "train, classify: write the losses or scores, to check that the work was done right.")
@@ -162,6 +177,7 @@ public final class BenchCommand extends FenleiCommand {
             case GEMM -> gemm();
             case TRAIN -> train();
             case CLASSIFY -> classify();
+            case GENERATE -> generate();
             case TOKENIZE -> print(List.of(TokenizeBenchmark.run(model.directory(), data(), repetitions())));
             case LOAD -> print(LoadBenchmark.run(model.directory(), repetitions()));
             case SERVE -> serve();
@@ -194,7 +210,8 @@ public final class BenchCommand extends FenleiCommand {
         TrainBenchmark benchmark = Arguments.checked(() -> new TrainBenchmark(
                 steps, warmUp, batchSize, accumulation, rank, dropout));
         try (CpuBackend backend = backend()) {
-            TrainBenchmark.Result result = benchmark.run(model.directory(), data(), backend, interruption());
+            TrainBenchmark.Result result = benchmark.run(
+                    model.directory(), data(), backend, quantization, interruption());
             print(result.measurements());
             save("losses", result.losses());
         }
@@ -202,9 +219,17 @@ public final class BenchCommand extends FenleiCommand {
 
     private void classify() throws IOException {
         try (CpuBackend backend = backend()) {
-            ClassifyBenchmark.Result result = ClassifyBenchmark.run(model.directory(), data(), backend, repetitions());
+            ClassifyBenchmark.Result result = ClassifyBenchmark.run(
+                    model.directory(), data(), backend, quantization, repetitions());
             print(result.measurements());
             save("scores", result.scores());
+        }
+    }
+
+    private void generate() throws IOException {
+        GenerateBenchmark benchmark = Arguments.checked(() -> new GenerateBenchmark(promptTokens, newTokens));
+        try (CpuBackend backend = backend()) {
+            print(benchmark.run(model.directory(), backend, quantization, repetitions()));
         }
     }
 

@@ -60,7 +60,7 @@ final class ClassifierOptions {
         Backend backend = modelOptions.backend(model);
         Decoder decoder = null;
         try {
-            decoder = Decoder.load(model, backend);
+            decoder = modelOptions.decoder(model, backend);
             if (adapter != null) {
                 Adapter.load(decoder, adapter);
             }

@@ -90,7 +90,7 @@ public final class GenerateCommand extends FenleiCommand {
         Tokenizer tokenizer = Tokenizer.load(directory);
         int[] ids = encode(tokenizer, directory, prompt.equals("-") ? standardInput() : prompt);
         try (Backend backend = modelOptions.backend(directory);
-                Decoder decoder = Decoder.load(directory, backend)) {
+                Decoder decoder = modelOptions.decoder(directory, backend)) {
             if (adapter != null) {
                 Adapter _ = Adapter.load(decoder, adapter);
             }

@@ -12,14 +12,12 @@ import dev.fenlei.lora.adapter.LoraConfig;
 import dev.fenlei.lora.adapter.Merger;
 import dev.fenlei.lora.classify.AdapterCard;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
@@ -62,12 +60,17 @@ public final class MergeCommand extends FenleiCommand {
     private Path out = Path.of("");
 
     @Option(names = "--dtype", paramLabel = "TYPE",
-            description = "Type of the weights: f32, f16 or bf16 (default: that of each weight of the base model).")
+            description = "Type of the weights: f32, f16 or bf16 (default: that of each weight of the base model; a quantised one "
+                    + "needs it).")
     private @Nullable DType dtype;
 
     @Override
     protected int run() throws IOException {
-        requireEmpty(out);
+        if (dtype == DType.I8) {
+            throw new ParameterException(
+                    spec().commandLine(), "--dtype must be f32, f16 or bf16; quantize makes i8 of a merged model");
+        }
+        Arguments.requireEmpty(out);
         if (source.adapters != null) {
             add(source.adapters);
         } else {
@@ -83,6 +86,10 @@ public final class MergeCommand extends FenleiCommand {
         Path base = model.directory(adapter);
         try (Backend backend = new CpuBackend();
                 Decoder decoder = Decoder.load(base, backend)) {
+            if (dtype == null && decoder.isQuantised()) {
+                throw new UserErrorException(base + ": the base model is quantised; say with --dtype what the merged "
+                        + "weights are to be, or merge into the model that it was made from");
+            }
             Merger.Report report = Merger.merge(decoder, Adapter.load(decoder, adapter), base, out, dtype);
             out().printf(
                     Locale.ROOT,
@@ -114,17 +121,5 @@ public final class MergeCommand extends FenleiCommand {
             card.get().save(out);
         }
         out().printf(Locale.ROOT, "added %d adapters into %s; rank %d%n", adapters.size(), out, sum.rank());
-    }
-
-    /// Shards of another model that stayed there would be read instead of the merged one.
-    private static void requireEmpty(Path folder) throws IOException {
-        if (!Files.exists(folder)) {
-            return;
-        }
-        try (Stream<Path> files = Files.list(folder)) {
-            if (files.findAny().isPresent()) {
-                throw new UserErrorException(folder + ": the folder is not empty; name a new one with --out");
-            }
-        }
     }
 }

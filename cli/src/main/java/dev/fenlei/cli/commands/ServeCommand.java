@@ -113,7 +113,8 @@ public final class ServeCommand extends FenleiCommand {
                     .withPort(port)
                     .withInsecure(insecure)
                     .withLimits(limits)
-                    .withBackend(modelOptions::backend);
+                    .withBackend(modelOptions::backend)
+                    .withQuantization(modelOptions.quantization);
             for (Map.Entry<String, Path> adapter : named.entrySet()) {
                 settings = settings.withAdapter(adapter.getKey(), adapter.getValue());
             }

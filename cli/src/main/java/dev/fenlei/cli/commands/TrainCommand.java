@@ -94,7 +94,7 @@ public final class TrainCommand extends FenleiCommand {
         CandidatePolicy policy = columns.policy(set.labels());
         Path model = modelOptions.model();
         try (Backend backend = modelOptions.backend(model);
-                Decoder decoder = Decoder.load(model, backend)) {
+                Decoder decoder = modelOptions.decoder(model, backend)) {
             Recipe recipe = Recipe.forModel(decoder.config().parameters());
             LoraConfig lora = Arguments.checked(() -> adapterOptions.config(model, recipe));
             Tokenizer tokenizer = Tokenizer.load(model);

@@ -171,7 +171,8 @@ public interface Backend extends AutoCloseable {
     /// Sets every element to `value`.
     void fill(Tensor x, float value);
 
-    /// `to = from`, converted (rounded to nearest even) where the types differ. Either may lie in host memory.
+    /// `to = from`, converted (rounded to nearest even) where the types differ. Rows of I8 get scales that suit them
+    /// ([dev.fenlei.engine.tensor.Int8]), even if `from` is I8 with others. Either may lie in host memory.
     void copy(Tensor from, Tensor to);
 
     /// Inverted dropout (Srivastava et al. 2014): element `i` (in row order) is kept and multiplied by `1/(1−p)` when the

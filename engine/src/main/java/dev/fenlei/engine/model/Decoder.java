@@ -3,6 +3,7 @@ package dev.fenlei.engine.model;
 import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.safetensors.SafetensorsException;
 import dev.fenlei.engine.safetensors.Weights;
+import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import dev.fenlei.engine.tensor.Workspace;
 import java.io.IOException;
@@ -23,15 +24,18 @@ public final class Decoder implements AutoCloseable {
     private final ModelConfig config;
     private final Backend backend;
     private final Weights weights;
+    private final Quantization quantization;
     private final List<DecoderLayer> layers = new ArrayList<>();
     private final RmsNorm finalNorm;
     private final Linear head;
     private final Embedding embedding;
 
-    private Decoder(ModelConfig config, Backend backend, Weights weights, Path source) throws SafetensorsException {
+    private Decoder(ModelConfig config, Backend backend, Weights weights, Quantization quantization, Path source)
+            throws IOException {
         this.config = config;
         this.backend = backend;
         this.weights = weights;
+        this.quantization = quantization;
         int hidden = config.hiddenSize();
         Rotary rotary = new Rotary(backend, config);
         embedding = new Embedding(
@@ -56,17 +60,26 @@ public final class Decoder implements AutoCloseable {
     ///
     /// @throws IOException if a file is missing, breaks its format, or does not fit the configuration
     public static Decoder load(Path directory, Backend backend) throws IOException {
+        return load(directory, backend, Quantization.NONE);
+    }
+
+    /// Opens a model directory in Hugging Face form. The weights stay where they are, mapped, except those that are quantised
+    /// now: of these the backend holds copies.
+    ///
+    /// @param quantization what to do with matrices that are not quantised on disk
+    /// @throws IOException if a file is missing, breaks its format, does not fit the configuration, or cannot be quantised
+    public static Decoder load(Path directory, Backend backend, Quantization quantization) throws IOException {
         ModelConfig config = ModelConfig.load(directory);
         Weights weights = Weights.open(directory);
         try {
-            return new Decoder(config, backend, weights, directory);
+            return new Decoder(config, backend, weights, quantization, directory);
         } catch (IOException | RuntimeException e) {
             weights.close();
             throw e;
         }
     }
 
-    private Attention attention(String name, Rotary rotary, int window, Path source) throws SafetensorsException {
+    private Attention attention(String name, Rotary rotary, int window, Path source) throws IOException {
         int hidden = config.hiddenSize();
         boolean bias = config.queryKeyValueBias();
         boolean normed = config.queryKeyNorm();
@@ -82,7 +95,7 @@ public final class Decoder implements AutoCloseable {
                 normed ? norm(name + "k_norm", config.headDim(), source) : null);
     }
 
-    private GatedMlp mlp(String name, Path source) throws SafetensorsException {
+    private GatedMlp mlp(String name, Path source) throws IOException {
         int hidden = config.hiddenSize();
         int inner = config.intermediateSize();
         boolean bias = config.mlpBias();
@@ -92,11 +105,10 @@ public final class Decoder implements AutoCloseable {
                 linear(name + "down_proj", hidden, inner, bias, source));
     }
 
-    private Linear linear(String name, int out, int in, boolean bias, Path source) throws SafetensorsException {
-        return new Linear(
-                name,
-                place(name + ".weight", source, out, in),
-                bias ? place(name + ".bias", source, out) : null);
+    private Linear linear(String name, int out, int in, boolean bias, Path source) throws IOException {
+        String matrix = name + ".weight";
+        Tensor weight = quantization.apply(backend, weights, matrix, weights.tensor(matrix, source, out, in));
+        return new Linear(name, backend.place(weight), bias ? place(name + ".bias", source, out) : null);
     }
 
     private RmsNorm norm(String name, int width, Path source) throws SafetensorsException {
@@ -120,6 +132,17 @@ public final class Decoder implements AutoCloseable {
     /// The weights on disk, as they were before any training.
     public Weights weights() {
         return weights;
+    }
+
+    /// Whether any of its matrices is quantised, on disk or since.
+    public boolean isQuantised() {
+        return tensors().stream().anyMatch(weight -> weight.frozen().dtype() == DType.I8);
+    }
+
+    /// The bytes of all matrices that a token is multiplied by: those of the layers and of the head.
+    public long matrixBytes() {
+        return head.weight().byteSize()
+                + linears().stream().mapToLong(linear -> linear.weight().byteSize()).sum();
     }
 
     /// Every linear map inside the layers, in order of the layers.

@@ -113,9 +113,7 @@ public record ModelConfig(
         fields.require(
                 "hidden_act", fields.text("hidden_act", "silu").equals("silu"),
                 "the only supported activation is silu");
-        fields.require(
-                "quantization_config", json.path("quantization_config").isEmpty(),
-                "quantised weights are not supported; weights can be F32, F16 or BF16");
+        QuantizationConfig.check(fields);
         int hidden = fields.size("hidden_size", -1);
         int heads = fields.size("num_attention_heads", -1);
         int keyValueHeads = fields.size("num_key_value_heads", heads);

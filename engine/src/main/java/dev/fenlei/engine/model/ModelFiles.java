@@ -68,12 +68,18 @@ public final class ModelFiles {
         }
     }
 
+    /// Takes out of a `config.json` that the weights are quantised.
+    public static void forgetQuantization(ObjectNode config) {
+        QuantizationConfig.forget(config);
+    }
+
     /// Sets the type of the weights in a `config.json`, under the name that it uses.
     public static void setDType(ObjectNode config, DType dtype) {
         String spelled = switch (dtype) {
             case F32 -> "float32";
             case F16 -> "float16";
             case BF16 -> "bfloat16";
+            case I8 -> throw new IllegalArgumentException("I8 is no type of a whole model");
         };
         config.put(config.has("dtype") ? "dtype" : "torch_dtype", spelled);
     }

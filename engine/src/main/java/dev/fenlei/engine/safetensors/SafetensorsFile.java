@@ -1,8 +1,6 @@
 package dev.fenlei.engine.safetensors;
 
 import dev.fenlei.engine.safetensors.SafetensorsException.Kind;
-import dev.fenlei.engine.tensor.DType;
-import dev.fenlei.engine.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -104,34 +102,16 @@ public final class SafetensorsFile implements Weights {
         return info;
     }
 
-    /// The raw bytes of a tensor of any type, little-endian.
-    public MemorySegment bytes(String name) throws SafetensorsException {
-        TensorInfo info = info(name);
-        return data.asSlice(info.begin(), info.byteSize());
+    @Override
+    public Path file(String name) throws SafetensorsException {
+        info(name);
+        return path;
     }
 
     @Override
-    public Tensor tensor(String name) throws SafetensorsException {
+    public MemorySegment bytes(String name) throws SafetensorsException {
         TensorInfo info = info(name);
-        DType dtype = switch (info.dtype()) {
-            case "F32" -> DType.F32;
-            case "F16" -> DType.F16;
-            case "BF16" -> DType.BF16;
-            default ->
-                throw new SafetensorsException(
-                        path,
-                        Kind.UnsupportedDtype,
-                        "tensor '" + name + "' has type " + info.dtype()
-                                + "; weights can be F32, F16 or BF16 (quantised weights are not supported)");
-        };
-        long[] shape = info.shape();
-        long columns = shape.length == 0 ? 1 : shape[shape.length - 1];
-        long rows = columns == 0 ? 0 : info.size() / columns;
-        if (rows > Integer.MAX_VALUE || columns > Integer.MAX_VALUE) {
-            throw new SafetensorsException(
-                    path, Kind.ValidationOverflow, "tensor '" + name + "' is too large: " + info.shapeText());
-        }
-        return Tensor.of(bytes(name), dtype, (int) rows, (int) columns);
+        return data.asSlice(info.begin(), info.byteSize());
     }
 
     @Override

@@ -1,8 +1,8 @@
 package dev.fenlei.engine.safetensors;
 
 import dev.fenlei.engine.safetensors.SafetensorsException.Kind;
-import dev.fenlei.engine.tensor.Tensor;
 import java.io.IOException;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -82,7 +82,7 @@ final class ShardedWeights implements Weights {
         return SafetensorsFile.open(path);
     }
 
-    private SafetensorsFile file(String name) throws SafetensorsException {
+    private SafetensorsFile shard(String name) throws SafetensorsException {
         SafetensorsFile file = fileOf.get(name);
         if (file == null) {
             throw new SafetensorsException(index, Kind.TensorNotFound, "there is no tensor '" + name + "'");
@@ -97,12 +97,17 @@ final class ShardedWeights implements Weights {
 
     @Override
     public TensorInfo info(String name) throws SafetensorsException {
-        return file(name).info(name);
+        return shard(name).info(name);
     }
 
     @Override
-    public Tensor tensor(String name) throws SafetensorsException {
-        return file(name).tensor(name);
+    public Path file(String name) throws SafetensorsException {
+        return shard(name).path();
+    }
+
+    @Override
+    public MemorySegment bytes(String name) throws SafetensorsException {
+        return shard(name).bytes(name);
     }
 
     @Override

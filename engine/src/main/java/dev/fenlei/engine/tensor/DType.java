@@ -7,7 +7,9 @@ public enum DType {
     /// IEEE 754 half precision.
     F16(2),
     /// bfloat16: the upper half of a single-precision number.
-    BF16(2);
+    BF16(2),
+    /// Whole numbers of 8 bits, each row with a scale of its own: for frozen weights only; see [Int8].
+    I8(1);
 
     private final int bytes;
 

@@ -63,7 +63,8 @@ public final class Workspace implements AutoCloseable {
         }
         MemorySegment memory = blocks.get(block).asSlice(offset, bytes);
         offset += padded;
-        return new Tensor(memory, dtype, rows, columns, columns, device);
+        return new Tensor(
+                memory, dtype, rows, columns, columns, dtype == DType.I8 ? take(rows, 1) : null, device);
     }
 
     /// The present position.

@@ -125,16 +125,16 @@ public abstract class AttentionContract extends BackendFixture {
     @Test
     void prefixIsTheBeginningOfACausalSequence() {
         for (int prefix : new int[] {1, 15, 16, 33, 100}) {
-            for (int own : new int[] {1, 5, 40}) {
+            for (int own : new int[] {1, 2, 5, 40}) {
                 for (int window : new int[] {AttentionMask.UNLIMITED, 1, 4, 18, 90}) {
-                    checkPrefix(prefix, own, window);
+                    checkPrefix(prefix, own, window, 20);
+                    checkPrefix(prefix, own, window, 80);
                 }
             }
         }
     }
 
-    private void checkPrefix(int prefix, int own, int window) {
-        int d = 20;
+    private void checkPrefix(int prefix, int own, int window, int d) {
         int rows = prefix + own;
         Pair q = normal(rows, 4 * d);
         Pair k = normal(rows, 2 * d);

@@ -7,11 +7,15 @@ import static org.assertj.core.api.Assertions.within;
 import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 /// What every backend must do, operation by operation, at awkward sizes against the reference. Attention has
 /// [AttentionContract].
 public abstract class BackendContract extends BackendFixture {
+
+    /// The types that biases and weights of norms can have.
+    private static final List<DType> VECTOR_TYPES = List.of(DType.F32, DType.F16, DType.BF16);
 
     private static final double TOLERANCE = 2e-6;
 
@@ -90,7 +94,7 @@ public abstract class BackendContract extends BackendFixture {
     @Test
     void bias() {
         for (int n : SIZES) {
-            for (DType dtype : DType.values()) {
+            for (DType dtype : VECTOR_TYPES) {
                 Pair y = normal(n + 70, n);
                 Pair bias = normal(dtype, 1, n);
                 subject.addBias(y.subject(), bias.subject());
@@ -130,7 +134,7 @@ public abstract class BackendContract extends BackendFixture {
     @Test
     void rmsNorm() {
         for (int n : SIZES) {
-            for (DType dtype : DType.values()) {
+            for (DType dtype : VECTOR_TYPES) {
                 int groups = 1 + n % 3;
                 int rows = n % 7 == 0 ? 70 : 3;
                 Pair x = normal(rows, groups * n);

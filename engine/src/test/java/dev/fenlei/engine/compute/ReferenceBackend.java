@@ -4,6 +4,7 @@ import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import dev.fenlei.engine.tensor.Workspace;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.function.DoubleBinaryOperator;
 import java.util.stream.IntStream;
@@ -21,7 +22,10 @@ public final class ReferenceBackend implements Backend {
 
     @Override
     public Tensor allocate(DType dtype, int rows, int columns) {
-        return Tensor.of(arena.allocate(Math.max(1, (long) rows * columns * dtype.bytes()), 64), dtype, rows, columns);
+        MemorySegment memory = arena.allocate(Math.max(1, (long) rows * columns * dtype.bytes()), 64);
+        return dtype == DType.I8
+                ? Tensor.int8(memory, rows, columns, allocate(DType.F32, rows, 1))
+                : Tensor.of(memory, dtype, rows, columns);
     }
 
     @Override
@@ -334,6 +338,10 @@ public final class ReferenceBackend implements Backend {
 
     static void store(double[][] values, Tensor tensor) {
         for (int r = 0; r < tensor.rows(); r++) {
+            if (tensor.scales() != null) {
+                double largest = Arrays.stream(values[r]).map(Math::abs).max().orElse(0);
+                tensor.scales().set(r, 0, (float) largest / 127);
+            }
             for (int c = 0; c < tensor.columns(); c++) {
                 tensor.set(r, c, (float) values[r][c]);
             }

@@ -228,7 +228,7 @@ class DecoderTest {
         assertThatThrownBy(() -> Decoder.load(directory, backend))
                 .isInstanceOf(SafetensorsException.class)
                 .hasMessageContaining(file.toString())
-                .hasMessageContaining("I32; weights can be F32, F16 or BF16");
+                .hasMessageContaining("I32; weights can be F32, F16 or BF16, or I8 with a scale for each row");
     }
 
     @Test

@@ -160,7 +160,14 @@ class ModelConfigTest {
             textBlock = """
                             model_type              | "mamba"
                             hidden_act              | "gelu"
-                            quantization_config     | {"quant_method": "gptq", "bits": 4}
+                            quantization_config     | true
+                            quantization_config.quant_method | {"quant_method": "gptq", "bits": 4}
+                            quantization_config.format | {"quant_method": "compressed-tensors", "format": "pack-quantized"}
+                            quantization_config.config_groups.group_0.input_activations | {"quant_method": "compressed-tensors", "format": "int-quantized", "config_groups": {"group_0": {"input_activations": {"num_bits": 8}}}}
+                            quantization_config.config_groups.group_0.weights.num_bits | {"quant_method": "compressed-tensors", "format": "int-quantized", "config_groups": {"group_0": {"weights": {"num_bits": 4}}}}
+                            quantization_config.config_groups.group_0.weights.type | {"quant_method": "compressed-tensors", "format": "int-quantized", "config_groups": {"group_0": {"weights": {"type": "float"}}}}
+                            quantization_config.config_groups.group_0.weights.symmetric | {"quant_method": "compressed-tensors", "format": "int-quantized", "config_groups": {"group_0": {"weights": {"symmetric": false}}}}
+                            quantization_config.config_groups.group_0.weights.strategy | {"quant_method": "compressed-tensors", "format": "int-quantized", "config_groups": {"group_0": {"weights": {"strategy": "group"}}}}
                             rope_scaling            | "yarn"
                             rope_scaling.type       | {"type": "longrope"}
                             rope_scaling.factor     | {"type": "linear", "factor": 0}

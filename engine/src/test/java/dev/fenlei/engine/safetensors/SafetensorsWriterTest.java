@@ -9,6 +9,7 @@ import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import dev.fenlei.engine.tensor.Workspace;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -74,7 +76,7 @@ class SafetensorsWriterTest {
     }
 
     @ParameterizedTest
-    @EnumSource(DType.class)
+    @EnumSource(value = DType.class, mode = EnumSource.Mode.EXCLUDE, names = "I8")
     void whatIsWrittenIsReadBack(DType dtype) throws IOException {
         Tensor matrix = normal(dtype, 7, 5);
         Tensor vector = normal(dtype, 1, 3);
@@ -194,5 +196,42 @@ class SafetensorsWriterTest {
             assertThat(readOne()).isEqualTo(2);
         }
         assertThat(filesLeft()).containsExactly("model.safetensors");
+    }
+
+    private Tensor quantised() {
+        Tensor scales = Tensor.of(Arena.ofAuto().allocate(12), DType.F32, 3, 1);
+        Tensor tensor = Tensor.int8(Arena.ofAuto().allocate(6), 3, 2, scales);
+        tensor.copyFrom(new float[] {127, -1, 2, 254, 0, 0});
+        return tensor;
+    }
+
+    @Test
+    void theScalesOfI8AreTheTensorNamedAfterIt() throws IOException {
+        Tensor tensor = quantised();
+        SafetensorsWriter.write(
+                file, Map.of(),
+                List.of(Entry.matrix("w", tensor), Entry.matrix("w_scale", Objects.requireNonNull(tensor.scales()))));
+        try (SafetensorsFile opened = SafetensorsFile.open(file)) {
+            assertThat(opened.tensor("w").toArray()).containsExactly(127, -1, 2, 254, 0, 0);
+            assertThat(opened.tensor("w").scale(1)).isEqualTo(2);
+        }
+    }
+
+    @Test
+    void i8WithoutTheScalesOfItsRowsIsRefused() throws IOException {
+        SafetensorsWriter.write(
+                file, Map.of(),
+                List.of(
+                        Entry.matrix("bare", quantised()), Entry.matrix("w", quantised()),
+                        Entry.vector("w_scale", normal(DType.F32, 1, 2))));
+        try (SafetensorsFile opened = SafetensorsFile.open(file)) {
+            assertThatThrownBy(() -> opened.tensor("bare"))
+                    .isInstanceOf(SafetensorsException.class)
+                    .hasMessageContaining(file.toString())
+                    .hasMessageContaining("there is no 'bare_scale'");
+            assertThatThrownBy(() -> opened.tensor("w"))
+                    .isInstanceOf(SafetensorsException.class)
+                    .hasMessageContaining("a number for each of the 3 rows of 'w'");
+        }
     }
 }

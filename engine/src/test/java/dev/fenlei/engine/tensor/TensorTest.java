@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.math.BigDecimal;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
@@ -22,13 +23,22 @@ class TensorTest {
 
     /// Element (r, c) is 10·r + c.
     private Tensor counting(DType dtype, int rows, int columns) {
-        Tensor tensor = Tensor.of(arena.allocate((long) rows * columns * dtype.bytes(), 64), dtype, rows, columns);
+        MemorySegment memory = arena.allocate((long) rows * columns * dtype.bytes(), 64);
+        Tensor tensor = dtype == DType.I8
+                ? Tensor.int8(memory, rows, columns, ones(rows))
+                : Tensor.of(memory, dtype, rows, columns);
         for (int r = 0; r < rows; r++) {
             for (int c = 0; c < columns; c++) {
                 tensor.set(r, c, 10 * r + c);
             }
         }
         return tensor;
+    }
+
+    private Tensor ones(int rows) {
+        Tensor scales = Tensor.of(arena.allocate(4L * rows), DType.F32, rows, 1);
+        scales.copyFrom(new float[] {1, 1, 1, 1});
+        return scales;
     }
 
     @ParameterizedTest
@@ -43,6 +53,9 @@ class TensorTest {
         assertThat(slice.address()).isEqualTo(tensor.address() + 8L * dtype.bytes());
         slice.set(1, 2, -1);
         assertThat(tensor.get(2, 4)).isEqualTo(-1);
+        if (dtype == DType.I8) {
+            return;
+        }
         slice.copyFrom(new float[] {1, 2, 3, 4, 5, 6});
         assertThat(tensor.row(1).toArray()).containsExactly(10, 11, 1, 2, 3, 15);
         assertThat(tensor.row(2).toArray()).containsExactly(20, 21, 4, 5, 6, 25);
@@ -129,5 +142,29 @@ class TensorTest {
         // NaNs whose upper half alone would be infinity.
         assertThat(BFloat16.toFloat(BFloat16.fromFloat(Float.intBitsToFloat(0x7F80_0001)))).isNaN();
         assertThat(BFloat16.toFloat(BFloat16.fromFloat(Float.intBitsToFloat(0xFFFF_FFFF)))).isNaN();
+    }
+
+    /// The largest magnitude of a row becomes 127, ties go to the even number, and zeros stay zeros.
+    @Test
+    void rowsOfI8HaveScalesOfTheirOwn() {
+        Tensor tensor = Tensor.int8(arena.allocate(9), 3, 3, ones(3));
+        tensor.copyFrom(new float[] {-254, 1, 3, 0, 0, 0, 0.5f, 127, -0.49f});
+        assertThat(tensor.scale(0)).isEqualTo(2);
+        assertThat(tensor.toArray()).containsExactly(-254, 0, 4, 0, 0, 0, 0, 127, 0);
+        assertThat(tensor.rows(2, 3).scale(0)).isEqualTo(1);
+        assertThat(tensor.columns(1, 3).row(0).toArray()).containsExactly(0, 4);
+        tensor.set(2, 0, -1000);
+        assertThat(tensor.get(2, 0)).isEqualTo(-127);
+    }
+
+    @Test
+    void scalesBelongToI8() {
+        MemorySegment memory = arena.allocate(16);
+        assertThatThrownBy(() -> Tensor.of(memory, DType.I8, 2, 2)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> new Tensor(memory, DType.F32, 2, 2, 2, ones(2), null))
+                .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> Tensor.int8(memory, 2, 2, ones(3))).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> Tensor.int8(memory, 2, 2, ones(2)).reshape(1, 4))
+                .isInstanceOf(IllegalArgumentException.class);
     }
 }

@@ -5,6 +5,7 @@ import dev.fenlei.engine.model.Decoder;
 import dev.fenlei.engine.model.ModelFiles;
 import dev.fenlei.engine.safetensors.SafetensorsException;
 import dev.fenlei.engine.safetensors.SafetensorsWriter;
+import dev.fenlei.engine.safetensors.Weights;
 import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import dev.fenlei.engine.tensor.Workspace;
@@ -53,18 +54,24 @@ public final class Merger {
     /// @param decoder the base model, from `base`
     /// @param base the base model's directory
     /// @param out the directory to write; must not be `base`
-    /// @param dtype the type of the merged model; null keeps each tensor's own
+    /// @param dtype the type of the merged model; null keeps each tensor's own, which a quantised model does not allow
+    /// @throws IllegalArgumentException if `out` is `base`, or the base model is quantised and `dtype` is null
     public static Report merge(Decoder decoder, Adapter adapter, Path base, Path out, @Nullable DType dtype)
             throws IOException {
         Files.createDirectories(out);
         if (Files.isSameFile(base, out)) {
             throw new IllegalArgumentException(out + ": the merged model would replace the base model");
         }
+        if (dtype == null && decoder.isQuantised()) {
+            throw new IllegalArgumentException(
+                    base + ": what is merged into quantised weights has to have another type; name it");
+        }
         Merger merger = new Merger(decoder, adapter, dtype);
         merger.writeWeights(out);
         ModelFiles.copy(base, out, config -> {
             if (dtype != null) {
                 ModelFiles.setDType(config, dtype);
+                ModelFiles.forgetQuantization(config);
             }
             if (merger.untied) {
                 config.put("tie_word_embeddings", false);
@@ -75,6 +82,9 @@ public final class Merger {
 
     private void writeWeights(Path out) throws IOException {
         TreeSet<String> names = new TreeSet<>(decoder.weights().names());
+        if (decoder.isQuantised()) {
+            names.removeIf(name -> name.endsWith(Weights.SCALE_SUFFIX));
+        }
         if (untied) {
             names.add(HEAD);
         }

@@ -41,7 +41,7 @@ public final class Models implements AutoCloseable {
     static Models load(ServerSettings settings) throws IOException {
         Backend backend = settings.backend().open(settings.model());
         try {
-            Decoder decoder = Decoder.load(settings.model(), backend);
+            Decoder decoder = Decoder.load(settings.model(), backend, settings.quantization());
             try {
                 Models models = new Models(settings.model(), backend, decoder);
                 models.addAll(settings);

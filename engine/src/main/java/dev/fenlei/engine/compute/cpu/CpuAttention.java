@@ -6,8 +6,6 @@ import dev.fenlei.engine.compute.cpu.Tile.View;
 import dev.fenlei.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 import org.jspecify.annotations.Nullable;
 
 /// Attention, forward. Keys (transposed) and values of all heads are packed first; then a task is one head of one block of
@@ -141,8 +139,8 @@ final class CpuAttention {
                 int nodes = mask.treeRows(row);
                 treeScores(row, nodes, queries, i * d, scores, base + treeStart);
                 float max = Math.max(
-                        max(scores, prefixFrom, prefixSeen),
-                        Math.max(max(scores, ownFrom, ownSeen), max(scores, base + treeStart, nodes)));
+                        Lanes.max(scores, prefixFrom, prefixSeen),
+                        Math.max(Lanes.max(scores, ownFrom, ownSeen), Lanes.max(scores, base + treeStart, nodes)));
                 float sum = Exponential.apply(scores, prefixFrom, prefixSeen, max, lanes)
                         + Exponential.apply(scores, ownFrom, ownSeen, max, lanes)
                         + Exponential.apply(scores, base + treeStart, nodes, max, lanes);
@@ -195,19 +193,6 @@ final class CpuAttention {
 
         private void write(float[] outputs, int from, float factor, int query) {
             Buffers.store(outputs, from, factor, out.memory(), Spans.bytes(out, query, (long) head * d), d);
-        }
-
-        private static float max(float[] values, int from, int length) {
-            FloatVector largest = FloatVector.broadcast(Lanes.FLOATS, Float.NEGATIVE_INFINITY);
-            int i = from;
-            for (int end = from + Lanes.floor(length); i < end; i += Lanes.COUNT) {
-                largest = largest.max(FloatVector.fromArray(Lanes.FLOATS, values, i));
-            }
-            float max = largest.reduceLanes(VectorOperators.MAX);
-            for (; i < from + length; i++) {
-                max = Math.max(max, values[i]);
-            }
-            return max;
         }
     }
 }

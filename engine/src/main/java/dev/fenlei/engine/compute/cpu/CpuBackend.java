@@ -9,6 +9,7 @@ import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import dev.fenlei.engine.tensor.Workspace;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -32,6 +33,7 @@ public final class CpuBackend implements Backend {
     private final CpuNorm norm;
     private final CpuRotary rotary;
     private final CpuAttention attention;
+    private final CpuDecodeAttention decodeAttention;
     private final CpuAttentionBackward attentionBackward;
     private final CpuElementwise elementwise;
     private final CpuCrossEntropy crossEntropy;
@@ -63,6 +65,7 @@ public final class CpuBackend implements Backend {
         norm = new CpuNorm(pool);
         rotary = new CpuRotary(pool);
         attention = new CpuAttention(pool);
+        decodeAttention = new CpuDecodeAttention(pool);
         attentionBackward = new CpuAttentionBackward(pool);
         elementwise = new CpuElementwise(pool);
         crossEntropy = new CpuCrossEntropy(pool);
@@ -131,7 +134,10 @@ public final class CpuBackend implements Backend {
     @Override
     public Tensor allocate(DType dtype, int rowCount, int columns) {
         long bytes = Math.multiplyExact((long) rowCount * columns, (long) dtype.bytes());
-        return Tensor.of(arena.allocate(Math.max(1, bytes), 64), dtype, rowCount, columns);
+        MemorySegment memory = arena.allocate(Math.max(1, bytes), 64);
+        return dtype == DType.I8
+                ? Tensor.int8(memory, rowCount, columns, allocate(DType.F32, rowCount, 1))
+                : Tensor.of(memory, dtype, rowCount, columns);
     }
 
     @Override
@@ -233,6 +239,10 @@ public final class CpuBackend implements Backend {
         if (mask.prefixLength() > 0) {
             Checks.prefix(prefixKeys, "prefixKeys", mask.prefixLength(), k.columns());
             Checks.prefix(prefixValues, "prefixValues", mask.prefixLength(), k.columns());
+        }
+        if (CpuDecodeAttention.suits(mask, headDim)) {
+            decodeAttention.forward(q, k, v, prefixKeys, prefixValues, mask, headDim, out, logSumExp);
+            return;
         }
         attention.forward(q, k, v, prefixKeys, prefixValues, mask, headDim, out, logSumExp);
     }

@@ -4,6 +4,7 @@ import dev.fenlei.engine.tensor.BFloat16;
 import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 
 /// Moving, converting and adding whole rows.
@@ -49,7 +50,7 @@ final class CpuRows {
         int rowsPerTask = Math.max(1, Spans.LENGTH / Math.max(1, out.columns()));
         pool.parallel((ids.length + rowsPerTask - 1) / rowsPerTask, task -> {
             for (int i = task * rowsPerTask; i < Math.min(ids.length, (task + 1) * rowsPerTask); i++) {
-                convert(table, Spans.bytes(table, ids[i], 0), out, Spans.bytes(out, i, 0), out.columns());
+                convertRow(table, ids[i], out, i);
             }
         });
     }
@@ -73,8 +74,21 @@ final class CpuRows {
     }
 
     void copy(Tensor from, Tensor to) {
-        Spans.of(from, to).run(pool, (_, row, column, length) -> convert(
-                from, Spans.bytes(from, row, column), to, Spans.bytes(to, row, column), length));
+        if (to.dtype() == DType.I8) {
+            pool.parallel(from.rows(), row -> quantise(from, to, row));
+        } else if (from.dtype() == DType.I8) {
+            pool.parallel(from.rows(), row -> convertRow(from, row, to, row));
+        } else {
+            Spans.of(from, to).run(pool, (_, row, column, length) -> convert(
+                    from, Spans.bytes(from, row, column), 1, to, Spans.bytes(to, row, column), length));
+        }
+    }
+
+    private static void quantise(Tensor from, Tensor to, int row) {
+        int columns = from.columns();
+        float[] values = Scratch.current().floats(Scratch.Slot.SPAN, GemmPack.roundUp(columns));
+        GemmPack.copy(from, row, 0, 1, columns, values, 0, 0);
+        to.row(row).copyFrom(values);
     }
 
     /// The elements of a `1 × n` tensor of any type, in the caller's scratch.
@@ -110,7 +124,13 @@ final class CpuRows {
         }
     }
 
-    private static void convert(Tensor from, long fromByte, Tensor to, long toByte, int length) {
+    private static void convertRow(Tensor from, int row, Tensor to, int target) {
+        convert(
+                from, Spans.bytes(from, row, 0), from.scale(row), to, Spans.bytes(to, target, 0), from.columns());
+    }
+
+    /// @param scale of the row that is read, for I8
+    private static void convert(Tensor from, long fromByte, float scale, Tensor to, long toByte, int length) {
         MemorySegment source = from.memory();
         MemorySegment target = to.memory();
         if (from.dtype() == to.dtype()) {
@@ -120,18 +140,23 @@ final class CpuRows {
                 int bits = source.get(Lanes.SHORT, fromByte + 2L * i) << 16;
                 target.set(Lanes.FLOAT, toByte + 4L * i, Float.intBitsToFloat(bits));
             }
+        } else if (from.dtype() == DType.I8 && to.dtype() == DType.F32) {
+            for (int i = 0; i < length; i++) {
+                target.set(Lanes.FLOAT, toByte + 4L * i, source.get(ValueLayout.JAVA_BYTE, fromByte + i) * scale);
+            }
         } else {
             for (int i = 0; i < length; i++) {
-                write(target, to.dtype(), toByte, i, read(source, from.dtype(), fromByte, i));
+                write(target, to.dtype(), toByte, i, read(source, from.dtype(), fromByte, i, scale));
             }
         }
     }
 
-    private static float read(MemorySegment memory, DType dtype, long base, int i) {
+    private static float read(MemorySegment memory, DType dtype, long base, int i, float scale) {
         return switch (dtype) {
             case F32 -> memory.get(Lanes.FLOAT, base + 4L * i);
             case F16 -> Float.float16ToFloat(memory.get(Lanes.SHORT, base + 2L * i));
             case BF16 -> BFloat16.toFloat(memory.get(Lanes.SHORT, base + 2L * i));
+            case I8 -> memory.get(ValueLayout.JAVA_BYTE, base + i) * scale;
         };
     }
 
@@ -140,6 +165,7 @@ final class CpuRows {
             case F32 -> memory.set(Lanes.FLOAT, base + 4L * i, value);
             case F16 -> memory.set(Lanes.SHORT, base + 2L * i, Float.floatToFloat16(value));
             case BF16 -> memory.set(Lanes.SHORT, base + 2L * i, BFloat16.fromFloat(value));
+            case I8 -> throw new IllegalArgumentException("rows of I8 are written as a whole");
         }
     }
 }

@@ -46,8 +46,9 @@ public final class Gemm {
     /// Up to so many columns, those of LoRA gradients, packing `a` would take longer than multiplying.
     private static final int FEW_COLUMNS = 16;
 
-    /// Rows of `b` in a task of [#fewRows].
-    private static final int BAND = 32;
+    /// Rows of `b` in a task of few rows of `a`, at least and at most.
+    private static final int MIN_BAND = 32;
+    private static final int MAX_BAND = 1024;
 
     private final WorkerPool pool;
     private final @Nullable PairGemm pairs;
@@ -79,6 +80,8 @@ public final class Gemm {
         Product product = new Product(a, transposeA, b, transposeB, null, m, n, k, alpha, beta, c, false);
         if (k == 0) {
             addNothing(product);
+        } else if (transposeB && m == 1 && !transposeA && b.dtype() != DType.F16 && k == GemmPack.roundUp(k)) {
+            oneRow(product);
         } else if (transposeB && m <= FEW_ROWS) {
             fewRows(product);
         } else if (pairs != null && !transposeA) {
@@ -301,13 +304,14 @@ public final class Gemm {
             GemmPack.copy(p.a, 0, 0, p.m, p.k, x, 0, pitch);
         }
         clearPadding(x, p.m, p.k, pitch);
-        pool.parallel(Math.ceilDiv(p.n, BAND), task -> {
+        int band = band(p.n);
+        pool.parallel(Math.ceilDiv(p.n, band), task -> {
             Scratch s = scratch.get();
-            boolean inPlace = p.b.dtype() == DType.BF16 && p.k == pitch;
-            float[] w = inPlace ? s.weights(0) : s.weights(4 * pitch);
-            int end = Math.min(p.n, (task + 1) * BAND);
-            for (int column = task * BAND; column < end; column += 4) {
+            float[] w = s.weights(4 * pitch);
+            int end = Math.min(p.n, (task + 1) * band);
+            for (int column = task * band; column < end; column += 4) {
                 int columns = Math.min(4, end - column);
+                boolean inPlace = p.b.dtype() == DType.BF16 && p.k == pitch && columns == 4;
                 if (!inPlace) {
                     GemmPack.copy(p.b, column, 0, columns, p.k, w, 0, pitch);
                     clearPadding(w, columns, p.k, pitch);
@@ -317,10 +321,9 @@ public final class Gemm {
                     int x0 = row * pitch;
                     int x1 = (row + rows - 1) * pitch;
                     if (inPlace) {
-                        // A last row that is alone is multiplied four times.
-                        long rowPitch = columns == 4 ? p.b.stride() * (long) Short.BYTES : 0;
-                        long base = column * (long) p.b.stride() * Short.BYTES;
-                        GemmKernel.dotsBF16(p.b.memory(), base, rowPitch, x, x0, x1, pitch, s.lanes, s.sums);
+                        long rowPitch = p.b.stride() * (long) Short.BYTES;
+                        GemmKernel.dotsBF16(p.b.memory(), column * rowPitch, rowPitch, x, x0, x1, pitch, s.lanes,
+                                s.sums);
                     } else {
                         GemmKernel.dots(w, pitch, x, x0, x1, pitch, s.lanes, s.sums);
                     }
@@ -333,6 +336,39 @@ public final class Gemm {
                 }
             }
         });
+    }
+
+    /// One row against a large `bᵀ` that is read where it lies: what generation does for every token.
+    private void oneRow(Product p) {
+        float[] x = scratch.get().rows(p.k);
+        GemmPack.copy(p.a, 0, 0, 1, p.k, x, 0, p.k);
+        Tensor b = p.b;
+        long pitch = b.stride() * (long) b.dtype().bytes();
+        int band = band(p.n);
+        pool.parallel(Math.ceilDiv(p.n, band), task -> {
+            Scratch s = scratch.get();
+            int end = Math.min(p.n, (task + 1) * band);
+            for (int first = task * band; first < end; first += 8) {
+                int rows = Math.min(8, end - first);
+                switch (b.dtype()) {
+                    case BF16 ->
+                        GemmKernel.dotBF16(b.memory(), first * pitch, pitch, rows, x, p.k, s.lanes, s.sums);
+                    case I8 -> GemmKernel.dotI8(b.memory(), first * pitch, pitch, rows, x, p.k, s.lanes, s.sums);
+                    case F32 -> GemmKernel.dotF32(b.memory(), first * pitch, pitch, rows, x, p.k, s.lanes, s.sums);
+                    case F16 -> throw new IllegalArgumentException("rows of F16 are widened first");
+                }
+                for (int i = 0; i < rows; i++) {
+                    float sum = b.dtype() == DType.I8 ? b.scale(first + i) * s.sums[i] : s.sums[i];
+                    GemmKernel.store(sum, p.c.memory(), p.offset(0, first + i), p.alpha, p.beta);
+                }
+            }
+        });
+    }
+
+    /// The rows of `b` in a task: many, as memory is read fastest in long runs, but two tasks for each thread.
+    private int band(int n) {
+        int rows = Math.clamp(Math.ceilDiv(n, 2 * pool.threads()), MIN_BAND, MAX_BAND);
+        return Math.ceilDiv(rows, 8) * 8;
     }
 
     /// Scalar products run over whole vectors.

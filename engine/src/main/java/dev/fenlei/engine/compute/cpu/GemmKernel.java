@@ -282,6 +282,78 @@ final class GemmKernel {
         gather(lanes, sums);
     }
 
+    /// Scalar products of up to eight rows of bfloat16, `pitch` bytes apart, with `x`: `sums[i] = w[i] · x`, where `i ≥ rows` has
+    /// no meaning. Rows are read where they lie, one after another, which is the order that memory is fastest in.
+    static void dotBF16(MemorySegment w, long base, long pitch, int rows, float[] x, int k, float[] lanes,
+            float[] sums) {
+        int whole = k & -(4 * LANES);
+        for (int row = 0; row < rows; row++) {
+            FloatVector a = FloatVector.zero(FLOATS), b = a, c = a, d = a;
+            long at = base + row * pitch;
+            int p = 0;
+            for (; p < whole; p += 4 * LANES) {
+                a = GemmPack.widened(w, at).fma(FloatVector.fromArray(FLOATS, x, p), a);
+                b = GemmPack.widened(w, at + 2 * LANES).fma(FloatVector.fromArray(FLOATS, x, p + LANES), b);
+                c = GemmPack.widened(w, at + 4 * LANES).fma(FloatVector.fromArray(FLOATS, x, p + 2 * LANES), c);
+                d = GemmPack.widened(w, at + 6 * LANES).fma(FloatVector.fromArray(FLOATS, x, p + 3 * LANES), d);
+                at += 8 * LANES;
+            }
+            for (; p < k; p += LANES) {
+                a = GemmPack.widened(w, at).fma(FloatVector.fromArray(FLOATS, x, p), a);
+                at += 2 * LANES;
+            }
+            a.add(b).add(c.add(d)).intoArray(lanes, row * LANES);
+        }
+        gather(lanes, sums);
+    }
+
+    /// [#dotBF16] with rows of I8, whose scales are left to the caller.
+    static void dotI8(MemorySegment w, long base, long pitch, int rows, float[] x, int k, float[] lanes, float[] sums) {
+        int whole = k & -(4 * LANES);
+        for (int row = 0; row < rows; row++) {
+            FloatVector a = FloatVector.zero(FLOATS), b = a, c = a, d = a;
+            long at = base + row * pitch;
+            int p = 0;
+            for (; p < whole; p += 4 * LANES) {
+                a = GemmPack.bytes(w, at).fma(FloatVector.fromArray(FLOATS, x, p), a);
+                b = GemmPack.bytes(w, at + LANES).fma(FloatVector.fromArray(FLOATS, x, p + LANES), b);
+                c = GemmPack.bytes(w, at + 2 * LANES).fma(FloatVector.fromArray(FLOATS, x, p + 2 * LANES), c);
+                d = GemmPack.bytes(w, at + 3 * LANES).fma(FloatVector.fromArray(FLOATS, x, p + 3 * LANES), d);
+                at += 4 * LANES;
+            }
+            for (; p < k; p += LANES) {
+                a = GemmPack.bytes(w, at).fma(FloatVector.fromArray(FLOATS, x, p), a);
+                at += LANES;
+            }
+            a.add(b).add(c.add(d)).intoArray(lanes, row * LANES);
+        }
+        gather(lanes, sums);
+    }
+
+    /// [#dotBF16] with rows in single precision.
+    static void dotF32(MemorySegment w, long base, long pitch, int rows, float[] x, int k, float[] lanes,
+            float[] sums) {
+        int whole = k & -(4 * LANES);
+        for (int row = 0; row < rows; row++) {
+            FloatVector a = FloatVector.zero(FLOATS), b = a, c = a, d = a;
+            long at = base + row * pitch;
+            int p = 0;
+            for (; p < whole; p += 4 * LANES) {
+                a = GemmPack.vector(w, at).fma(FloatVector.fromArray(FLOATS, x, p), a);
+                b = GemmPack.vector(w, at + 4 * LANES).fma(FloatVector.fromArray(FLOATS, x, p + LANES), b);
+                c = GemmPack.vector(w, at + 8 * LANES).fma(FloatVector.fromArray(FLOATS, x, p + 2 * LANES), c);
+                d = GemmPack.vector(w, at + 12 * LANES).fma(FloatVector.fromArray(FLOATS, x, p + 3 * LANES), d);
+                at += 16 * LANES;
+            }
+            for (; p < k; p += LANES) {
+                a = GemmPack.vector(w, at).fma(FloatVector.fromArray(FLOATS, x, p), a);
+                at += 4 * LANES;
+            }
+            a.add(b).add(c.add(d)).intoArray(lanes, row * LANES);
+        }
+        gather(lanes, sums);
+    }
+
     /// The sums of the eight vectors in `lanes`. They are added in a fixed order, which `reduceLanes` does not promise: zipping
     /// two vectors and adding the results leaves half as many vectors of half-finished sums; three rounds leave one vector with
     /// the eight sums in order.

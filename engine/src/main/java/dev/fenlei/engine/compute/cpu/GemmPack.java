@@ -9,6 +9,7 @@ import dev.fenlei.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -26,10 +27,16 @@ final class GemmPack {
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
+    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED;
 
     private static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, FLOATS.vectorShape());
     private static final VectorSpecies<Short> SHORTS = VectorSpecies.of(short.class,
             VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
+
+    private static final VectorSpecies<Byte> BYTES = VectorSpecies.of(byte.class,
+            VectorShape.forBitSize(Math.max(64, FLOATS.vectorBitSize() / 4)));
+    private static final IntVector BYTE_TO_TOP = IntVector.fromArray(INTS, new int[] {
+        24, 16, 8, 0, 24, 16, 8, 0, 24, 16, 8, 0, 24, 16, 8, 0}, 0);
 
     /// Lane numbers that interleave the lower and the upper halves of two vectors, the second counted from LANES.
     static final IntVector LOW = zipIndexes(INTS, 0);
@@ -54,6 +61,7 @@ final class GemmPack {
             case F32 -> copyF32(from, row, column, rows, columns, to, offset, pitch);
             case BF16 -> copyBF16(from, row, column, rows, columns, to, offset, pitch);
             case F16 -> copyF16(from, row, column, rows, columns, to, offset, pitch);
+            case I8 -> copyI8(from, row, column, rows, columns, to, offset, pitch);
         }
     }
 
@@ -138,6 +146,40 @@ final class GemmPack {
                 to[at + i] = Float.float16ToFloat(memory.get(SHORT, base + (long) i * Short.BYTES));
             }
         }
+    }
+
+    private static void copyI8(
+            Tensor from, int row, int column, int rows, int columns, float[] to, int offset, int pitch) {
+        MemorySegment memory = from.memory();
+        for (int r = 0; r < rows; r++) {
+            long base = (long) (row + r) * from.stride() + column;
+            float scale = from.scale(row + r);
+            int at = offset + r * pitch;
+            int whole = wholeVectors(memory.byteSize() - base, columns);
+            for (int i = 0; i < whole; i += LANES) {
+                bytes(memory, base + i).mul(scale).intoArray(to, at + i);
+            }
+            for (int i = whole; i < columns; i++) {
+                to[at + i] = memory.get(ValueLayout.JAVA_BYTE, base + i) * scale;
+            }
+        }
+    }
+
+    /// A vector in single precision.
+    static FloatVector vector(MemorySegment memory, long offset) {
+        return FloatVector.fromMemorySegment(FLOATS, memory, offset, ORDER);
+    }
+
+    /// A vector of whole numbers of 8 bits, in single precision.
+    static FloatVector bytes(MemorySegment memory, long offset) {
+        IntVector values = LANES == 4
+                // There are no vectors of 32 bits to read: the byte of each lane is moved to the top of its word and back.
+                ? IntVector.broadcast(INTS, memory.get(INT, offset))
+                        .lanewise(VectorOperators.LSHL, BYTE_TO_TOP)
+                        .lanewise(VectorOperators.ASHR, 24)
+                : (IntVector) ByteVector.fromMemorySegment(BYTES, memory, offset, ORDER)
+                        .convertShape(VectorOperators.B2I, INTS, 0);
+        return (FloatVector) values.convert(VectorOperators.I2F, 0);
     }
 
     /// How many of `columns` elements can be read in whole vectors when `available` elements remain in memory.

@@ -5,6 +5,7 @@ import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.LongVector;
+import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -57,5 +58,19 @@ final class Lanes {
             throw new IllegalArgumentException("fenlei.vector.bits must be 128, 256 or 512: " + bits);
         }
         return VectorShape.forBitSize(Math.min(bits, preferred.vectorBitSize()));
+    }
+
+    /// The largest of `length` elements from `from`; −∞ if there are none.
+    static float max(float[] values, int from, int length) {
+        FloatVector largest = FloatVector.broadcast(FLOATS, Float.NEGATIVE_INFINITY);
+        int i = from;
+        for (int end = from + floor(length); i < end; i += COUNT) {
+            largest = largest.max(FloatVector.fromArray(FLOATS, values, i));
+        }
+        float max = largest.reduceLanes(VectorOperators.MAX);
+        for (; i < from + length; i++) {
+            max = Math.max(max, values[i]);
+        }
+        return max;
     }
 }

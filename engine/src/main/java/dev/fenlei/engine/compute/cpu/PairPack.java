@@ -5,6 +5,9 @@ import dev.fenlei.engine.tensor.BFloat16;
 import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import jdk.incubator.vector.ByteVector;
+import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
@@ -18,6 +21,7 @@ final class PairPack {
 
     private static final VectorSpecies<Integer> INTS = IntVector.SPECIES_512;
     private static final VectorSpecies<Short> SHORTS = ShortVector.SPECIES_256;
+    private static final VectorSpecies<Byte> BYTES = ByteVector.SPECIES_128;
     private static final int LANES = 16;
     private static final int VECTOR = 64;
 
@@ -56,11 +60,31 @@ final class PairPack {
                         to.set(Lanes.SHORT, target + (long) i * Short.BYTES, BFloat16.fromFloat(value));
                     }
                 }
+                case I8 -> quantised(memory, source, from.scale(row + r), columns, to, target);
             }
             if (columns < padded) {
                 to.asSlice(target + columns * (long) Short.BYTES, (padded - columns) * (long) Short.BYTES)
                         .fill((byte) 0);
             }
+        }
+    }
+
+    /// Rounds as [BFloat16#fromFloat]; products of an integer and a finite scale are never NaN.
+    private static void quantised(
+            MemorySegment from, long source, float scale, int count, MemorySegment to, long target) {
+        int whole = count / LANES * LANES;
+        for (int i = 0; i < whole; i += LANES) {
+            IntVector bits = ((FloatVector) ByteVector.fromMemorySegment(BYTES, from, source + i, Lanes.ORDER)
+                    .convertShape(VectorOperators.B2I, INTS, 0)
+                    .convert(VectorOperators.I2F, 0)).mul(scale).reinterpretAsInts();
+            IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
+            ((ShortVector) bits.add(odd).add(0x7FFF).lanewise(VectorOperators.LSHR, 16)
+                    .convertShape(VectorOperators.I2S, SHORTS, 0))
+                    .intoMemorySegment(to, target + (long) i * Short.BYTES, Lanes.ORDER);
+        }
+        for (int i = whole; i < count; i++) {
+            float value = from.get(ValueLayout.JAVA_BYTE, source + i) * scale;
+            to.set(Lanes.SHORT, target + (long) i * Short.BYTES, BFloat16.fromFloat(value));
         }
     }
 

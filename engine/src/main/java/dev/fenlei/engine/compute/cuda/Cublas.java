@@ -45,6 +45,7 @@ final class Cublas {
                 case F32 -> 0;
                 case F16 -> 2;
                 case BF16 -> 14;
+                case I8 -> throw new IllegalArgumentException("cuBLAS multiplies no rows with scales");
             };
         }
     }

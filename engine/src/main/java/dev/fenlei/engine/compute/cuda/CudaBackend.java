@@ -59,10 +59,19 @@ public final class CudaBackend implements Backend {
 
     @Override
     public Tensor allocate(DType dtype, int rows, int columns) {
+        Tensor tensor = reserve(dtype, rows, columns);
+        gpu.clear(tensor.memory());
+        if (tensor.scales() != null) {
+            gpu.clear(tensor.scales().memory());
+        }
+        return tensor;
+    }
+
+    /// A tensor with undefined contents.
+    private Tensor reserve(DType dtype, int rows, int columns) {
         long bytes = Math.multiplyExact((long) rows * columns, (long) dtype.bytes());
-        MemorySegment memory = arena.allocate(bytes, Long.BYTES);
-        gpu.clear(memory);
-        return new Tensor(memory, dtype, rows, columns, columns, gpu);
+        Tensor scales = dtype == DType.I8 ? reserve(DType.F32, rows, 1) : null;
+        return new Tensor(arena.allocate(bytes, Long.BYTES), dtype, rows, columns, columns, scales, gpu);
     }
 
     @Override
@@ -70,11 +79,9 @@ public final class CudaBackend implements Backend {
         if (weights.device() != null) {
             return weights;
         }
-        long bytes = weights.byteSize();
-        Tensor placed = new Tensor(
-                arena.allocate(bytes, Long.BYTES), weights.dtype(), weights.rows(), weights.columns(),
-                weights.columns(), gpu);
-        copy(weights, placed);
+        Tensor placed = reserve(weights.dtype(), weights.rows(), weights.columns());
+        gpu.begin();
+        land(weights, placed);
         return placed;
     }
 
@@ -395,18 +402,28 @@ public final class CudaBackend implements Backend {
 
     private void copyFromHost(Tensor from, Tensor to) {
         gpu.begin();
-        boolean direct = from.dtype() == to.dtype() && to.isContiguous();
-        Tensor landing = direct ? to : gpu.scratch().take(from.dtype(), from.rows(), from.columns());
-        if (from.isContiguous()) {
-            gpu.upload(from.memory().asSlice(0, from.byteSize()), landing.memory());
-        } else {
-            for (int row = 0; row < from.rows(); row++) {
-                Tensor line = from.row(row);
-                gpu.upload(line.memory().asSlice(0, line.byteSize()), landing.row(row).memory());
-            }
+        if (from.dtype() == to.dtype() && to.isContiguous() && to.scales() == null) {
+            land(from, to);
+            return;
         }
-        if (!direct) {
-            gpu.copy(landing, to);
+        Tensor landing = gpu.scratch().take(from.dtype(), from.rows(), from.columns());
+        land(from, landing);
+        gpu.copy(landing, to);
+    }
+
+    /// Brings a tensor of the host into one of the same type without gaps, as it is.
+    private void land(Tensor from, Tensor to) {
+        if (from.scales() != null && to.scales() != null) {
+            Tensor scales = from.scales();
+            gpu.upload(MemorySegment.ofArray(scales.toArray()), to.scales().memory());
+        }
+        if (from.isContiguous()) {
+            gpu.upload(from.memory().asSlice(0, from.byteSize()), to.memory());
+            return;
+        }
+        for (int row = 0; row < from.rows(); row++) {
+            Tensor line = from.row(row);
+            gpu.upload(line.memory().asSlice(0, line.byteSize()), to.row(row).memory());
         }
     }
 

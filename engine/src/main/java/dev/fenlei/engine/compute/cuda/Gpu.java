@@ -175,10 +175,17 @@ final class Gpu implements Device, AutoCloseable {
         staging.download(from.address(), to);
     }
 
-    /// `to = from`, converted where the types differ.
+    /// `to = from`, converted where the types differ; rows of I8 get scales that suit them.
     void copy(Tensor from, Tensor to) {
-        kernels.launch("copy").typed(from).typed(to).shape(from.rows(), from.columns())
-                .overElements(from.rows(), from.columns());
+        int columns = from.columns();
+        if (to.dtype() == DType.I8) {
+            kernels.launch("quantise_rows").typed(from).matrix(to).scales(to).integer(columns)
+                    .run(from.rows(), 1, Kernels.threadsFor(columns));
+            return;
+        }
+        kernels.launch("copy").typed(from).wide(address(to)).integer(to.dtype().ordinal()).wide(to.stride())
+                .shape(from.rows(), columns)
+                .overElements(from.rows(), columns);
     }
 
     /// Scratch whose rows lie so far apart that tensor cores are fed fastest.
@@ -230,7 +237,7 @@ final class Gpu implements Device, AutoCloseable {
         Tensor whole = from;
         if (!from.isContiguous()) {
             whole = scratch.take(from.dtype(), from.rows(), from.columns());
-            copy(from, whole);
+            move(from, whole);
         }
         download(whole.memory(), to.asSlice(0, from.byteSize()));
     }
@@ -244,8 +251,14 @@ final class Gpu implements Device, AutoCloseable {
         Tensor whole = to.isContiguous() ? to : scratch.take(to.dtype(), to.rows(), to.columns());
         upload(from.asSlice(0, to.byteSize()), whole.memory());
         if (!to.isContiguous()) {
-            copy(whole, to);
+            move(whole, to);
         }
+    }
+
+    /// Moves elements as they are, those of I8 without their scales.
+    private void move(Tensor from, Tensor to) {
+        kernels.launch("move_rows").matrix(from).matrix(to).integer(from.dtype().bytes()).shape(from.rows(), from.columns())
+                .overElements(from.rows(), from.columns());
     }
 
     @Override

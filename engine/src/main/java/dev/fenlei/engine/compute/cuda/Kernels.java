@@ -176,9 +176,14 @@ final class Kernels {
             return wide(Gpu.address(x));
         }
 
-        /// The address of a matrix, its type, and the distance of its rows.
+        /// The address of a matrix, its type, the distance of its rows, and the address of their scales.
         Launch typed(Tensor x) {
-            return wide(Gpu.address(x)).integer(x.dtype().ordinal()).wide(x.stride());
+            return wide(Gpu.address(x)).integer(x.dtype().ordinal()).wide(x.stride()).scales(x);
+        }
+
+        /// The address of the scales of an I8 matrix's rows, 0 for other types.
+        Launch scales(Tensor x) {
+            return wide(x.scales() == null ? 0 : Gpu.address(x.scales()));
         }
 
         /// The address of a vector, and its type.

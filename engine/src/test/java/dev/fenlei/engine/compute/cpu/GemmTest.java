@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.fenlei.engine.tensor.BFloat16;
 import dev.fenlei.engine.tensor.DType;
+import dev.fenlei.engine.tensor.Int8;
 import dev.fenlei.engine.tensor.Tensor;
 import java.io.IOException;
 import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.SplittableRandom;
@@ -24,7 +26,7 @@ class GemmTest {
         {1, 1, 1}, {1, 37, 5}, {2, 3, 300}, {3, 64, 17}, {4, 33, 256}, {7, 7, 7}, {8, 8, 257}, {9, 31, 33},
         {8, 256, 530}, {16, 48, 31}, {17, 32, 16}, {31, 1, 65}, {63, 65, 64}, {64, 16, 8}, {65, 17, 1}, {66, 15, 600},
         {96, 8, 96}, {100, 8, 8}, {127, 96, 255}, {130, 70, 513}, {200, 9, 300}, {256, 16, 16}, {70, 1030, 20},
-        {65, 40, 3000}, {129, 257, 130}
+        {65, 40, 3000}, {129, 257, 130}, {1, 2100, 64}, {1, 35, 1040}
     };
 
     private static final WorkerPool ONE = new WorkerPool(1);
@@ -235,7 +237,15 @@ class GemmTest {
     }
 
     private static Tensor tensor(Arena arena, DType dtype, int rows, int columns) {
-        return Tensor.of(arena.allocate((long) rows * columns * dtype.bytes(), 64), dtype, rows, columns);
+        MemorySegment memory = arena.allocate((long) rows * columns * dtype.bytes(), 64);
+        if (dtype != DType.I8) {
+            return Tensor.of(memory, dtype, rows, columns);
+        }
+        Tensor scales = tensor(arena, DType.F32, rows, 1);
+        for (int r = 0; r < rows; r++) {
+            scales.set(r, 0, 1f / Int8.MAX / (1 + r % 3));
+        }
+        return Tensor.int8(memory, rows, columns, scales);
     }
 
     private static Tensor filled(Arena arena, int rows, int columns, float value) {
