@@ -44,19 +44,18 @@ long long setting(const std::string& name) {
     return found != settings.end() ? found->second : defaults.at(name);
 }
 
-int damaged_red_zone() {
-    for (auto& [address, bytes] : allocations) {
-        for (uint64_t i = 0; i < RED_ZONE; i++) {
-            if (((unsigned char*)address)[bytes + i] != RED || ((unsigned char*)address)[-1 - (int64_t)i] != RED) {
-                return fail_context(ILLEGAL_ADDRESS, "something was written beside an allocation of "
-                        + std::to_string(bytes) + " bytes");
-            }
-        }
+// Compares the red zones of an allocation with what they should hold.
+int check_red_zones(uint64_t address, uint64_t bytes) {
+    static const std::vector<unsigned char> whole(RED_ZONE, RED);
+    if (std::memcmp((char*)address - RED_ZONE, whole.data(), RED_ZONE) != 0
+        || std::memcmp((char*)address + bytes, whole.data(), RED_ZONE) != 0) {
+        return fail_context(ILLEGAL_ADDRESS,
+                            "something was written beside an allocation of " + std::to_string(bytes) + " bytes");
     }
     return SUCCESS;
 }
 
-int drain(uint64_t stream, const Event* until = nullptr) {
+void run_pending(uint64_t stream, const Event* until) {
     auto& pending = streams[stream];
     while (!pending.empty() && (until == nullptr || !until->done)) {
         auto operation = std::move(pending.front());
@@ -65,14 +64,21 @@ int drain(uint64_t stream, const Event* until = nullptr) {
             operation();
         }
     }
-    return context_error != SUCCESS ? context_error : damaged_red_zone();
 }
 
-int drain_all() {
-    for (auto& [stream, pending] : streams) {
-        drain(stream);
+// What a host does that waits: runs what is pending, and looks whether all was written in its place.
+int drain(uint64_t stream, const Event* until = nullptr) {
+    run_pending(stream, until);
+    for (auto& [address, bytes] : allocations) {
+        check_red_zones(address, bytes);
     }
     return context_error;
+}
+
+void run_all_pending() {
+    for (auto& [stream, pending] : streams) {
+        run_pending(stream, nullptr);
+    }
 }
 
 // The allocations that a kernel may write to, as its arguments say.
@@ -201,7 +207,7 @@ int submit(uint64_t stream, std::function<int()> operation) {
     }
     streams[stream].push_back(std::move(operation));
     if (setting("lazy") == 0) {
-        drain(stream);
+        run_pending(stream, nullptr);
     }
     return SUCCESS;  // as on the device, what goes wrong is reported by a later call
 }
@@ -339,8 +345,8 @@ int cuMemFree_v2(uint64_t address) {
     if (found == allocations.end()) {
         return INVALID_VALUE;
     }
-    drain_all();
-    damaged_red_zone();
+    run_all_pending();
+    check_red_zones(address, found->second);
     allocated -= found->second;
     allocations.erase(found);
     std::free((void*)(address - RED_ZONE));
@@ -356,7 +362,7 @@ int cuMemHostAlloc(void** memory, size_t bytes, unsigned) {
 }
 
 int cuMemFreeHost(void* memory) {
-    drain_all();
+    run_all_pending();
     if (pinned.erase((uint64_t)memory) == 0) {
         return INVALID_VALUE;
     }

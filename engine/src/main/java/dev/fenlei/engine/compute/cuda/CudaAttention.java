@@ -24,6 +24,9 @@ final class CudaAttention {
 
     private static final int WARP = 32;
 
+    /// Keys that a thread of the softmax takes at least: sums over threads cost more than a few more keys for each.
+    private static final int KEYS_OF_THREAD = 4;
+
     private final Gpu gpu;
     private final Precision precision;
 
@@ -107,7 +110,7 @@ final class CudaAttention {
             gpu.kernels().launch("attention_softmax").vector(scores).typedVector(weights).wide(scores.stride())
                     .wide(sights).wide(parents).integer(shape.prefix()).integer(keyCount).integer(chunk.queries())
                     .matrix(logSumExp)
-                    .run(chunk.queries(), shape.heads(), Kernels.threadsFor(keyCount));
+                    .run(chunk.queries(), shape.heads(), threadsFor(keyCount));
             Tensor outRows = out.rows(chunk.queryFrom(), chunk.queryTo());
             for (int member = 0; member < shape.group(); member++) {
                 Tensor output = shape.queryHead(outRows, member);
@@ -166,6 +169,10 @@ final class CudaAttention {
         return (long) shape.group() * chunk.queries() * scores.stride();
     }
 
+    private static int threadsFor(int keys) {
+        return Kernels.threadsFor(Math.ceilDiv(keys, KEYS_OF_THREAD));
+    }
+
     private static float scale(Shape shape) {
         return (float) (1 / Math.sqrt(shape.headDim()));
     }
@@ -204,7 +211,7 @@ final class CudaAttention {
             gpu.kernels().launch("attention_softmax_backward").vector(scores).vector(dWeights).vector(weights)
                     .typedVector(dScores).wide(scores.stride()).wide(sights).wide(parents).integer(chunk.rows())
                     .integer(chunk.queries()).matrix(logSumExp).matrix(deltas)
-                    .run(chunk.queries(), shape.heads(), Kernels.threadsFor(chunk.rows()));
+                    .run(chunk.queries(), shape.heads(), threadsFor(chunk.rows()));
             Tensor queries = asked.rows(chunk.queryFrom(), chunk.queryTo());
             Tensor dQueries = dq.rows(chunk.queryFrom(), chunk.queryTo());
             Tensor dKeys = shape.keyHead(dk.rows(chunk.from(), chunk.to()));
