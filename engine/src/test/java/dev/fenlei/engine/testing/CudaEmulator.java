@@ -36,8 +36,8 @@ public final class CudaEmulator {
         FORWARD, REVERSE, RANDOM, ALL
     }
 
-    private static final List<String> COMMAND =
-            List.of("g++", "-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-Wno-unused-function", "-shared", "-fPIC");
+    private static final List<String> COMMAND = List.of("g++", "-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror",
+            "-Wno-unused-function", "-shared", "-fPIC");
     private static final List<String> UNITS = List.of("emulator.cpp", "driver.cpp", "cublas.cpp", "kernels.cpp");
 
     private static @Nullable Path built;
@@ -58,7 +58,8 @@ public final class CudaEmulator {
     }
 
     private static boolean compilerIsThere() {
-        return Stream.of(System.getenv("PATH").split(":")).anyMatch(folder -> Files.isExecutable(Path.of(folder, "g++")));
+        return Stream.of(System.getenv("PATH").split(":"))
+                .anyMatch(folder -> Files.isExecutable(Path.of(folder, "g++")));
     }
 
     private static Path build() {
@@ -122,6 +123,12 @@ public final class CudaEmulator {
         String path = library().toString();
         System.setProperty("fenlei.cuda.driver", path);
         System.setProperty("fenlei.cuda.cublas", path);
+    }
+
+    /// Lets this process look for a driver and cuBLAS of its own again.
+    public static void uninstall() {
+        System.clearProperty("fenlei.cuda.driver");
+        System.clearProperty("fenlei.cuda.cublas");
     }
 
     /// A backend on the emulated GPU.

@@ -183,7 +183,8 @@ public final class LabelScorer implements AutoCloseable {
         int[] nodes = IntStream.range(Math.max(0, -first), Math.min(item.nodes(), logits.rows() - first)).toArray();
         int[] endTokens = new int[nodes.length];
         Arrays.fill(endTokens, endToken);
-        float[] ends = decoder.backend().pick(logits, Arrays.stream(nodes).map(node -> first + node).toArray(), endTokens);
+        float[] ends = decoder.backend().pick(logits, Arrays.stream(nodes).map(node -> first + node).toArray(),
+                endTokens);
         for (int i = 0; i < nodes.length; i++) {
             scores.end()[nodes[i]] = ends[i];
         }

@@ -89,7 +89,8 @@ class CudaTrainingTest {
 
     private static LoraConfig everything() {
         return new LoraConfig(
-                null, 3, 12, 0.1, TargetModules.of(List.of("q_proj", "v_proj", "down_proj", "embed_tokens")), true, true,
+                null, 3, 12, 0.1, TargetModules.of(List.of("q_proj", "v_proj", "down_proj", "embed_tokens")), true,
+                true,
                 Map.of(), Map.of(), Bias.LORA_ONLY, List.of("norm"));
     }
 
@@ -206,7 +207,8 @@ class CudaTrainingTest {
     @EnumSource(CudaEmulator.Schedule.class)
     void labels(CudaEmulator.Schedule schedule) throws IOException {
         List<LabelScorer.Query> queries = List.of(
-                new LabelScorer.Query(new int[] {7, 8, 9}, List.of(new int[] {4}, new int[] {4, 5}, new int[] {6, 1, 2})),
+                new LabelScorer.Query(new int[] {7, 8, 9},
+                        List.of(new int[] {4}, new int[] {4, 5}, new int[] {6, 1, 2})),
                 new LabelScorer.Query(new int[] {30}, List.of(new int[] {4, 9}, new int[] {300, 2, 2})));
         Use<List<double[]>> score = decoder -> {
             try (LabelScorer scorer = new LabelScorer(decoder, new int[] {11, 12, 13, 14}, 2)) {

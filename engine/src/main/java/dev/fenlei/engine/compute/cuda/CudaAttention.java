@@ -105,8 +105,10 @@ final class CudaAttention {
         forEachChunk(mask, shape, bytesPerScore, (chunk, sights, parents) -> {
             int keyCount = shape.prefix() + chunk.rows();
             Tensor scores = scores(shape, chunk, asked, keys, earlierKeys);
-            Tensor weights = shape.type() == DType.F32 ? scores : gpu.scratch().take(
-                    shape.type(), scores.rows(), scores.columns());
+            Tensor weights = shape.type() == DType.F32
+                    ? scores
+                    : gpu.scratch().take(
+                            shape.type(), scores.rows(), scores.columns());
             gpu.kernels().launch("attention_softmax").vector(scores).typedVector(weights).wide(scores.stride())
                     .wide(sights).wide(parents).integer(shape.prefix()).integer(keyCount).integer(chunk.queries())
                     .matrix(logSumExp)

@@ -52,6 +52,13 @@ public final class CudaBackend implements Backend {
         return new CudaBackend(Gpu.open(libraries), precision);
     }
 
+    /// The precision that suits a model: [Precision#BF16] if its weights are stored in it.
+    ///
+    /// @param weights the type of the model's matrices
+    public static Precision precisionFor(DType weights) {
+        return weights == DType.BF16 ? Precision.BF16 : Precision.F32;
+    }
+
     @Override
     public String name() {
         return "cuda, " + precision.name().toLowerCase(Locale.ROOT) + ", " + gpu.name();

@@ -53,9 +53,9 @@ record CudaLibraries(Settings property, Settings environment) {
             return new CudaDriver(NativeLibrary.open(
                     chosen != null ? chosen : WINDOWS ? "nvcuda.dll" : "libcuda.so.1"));
         } catch (CudaUnavailableException e) {
-            throw new CudaUnavailableException(chosen == null
-                    ? "no NVIDIA driver: " + e.reason()
-                    : DRIVER_PROPERTY + " names what is no driver: " + e.reason());
+            throw chosen == null
+                    ? new CudaUnavailableException("no NVIDIA driver: " + e.reason(), false)
+                    : new CudaUnavailableException(DRIVER_PROPERTY + " names what is no driver: " + e.reason());
         }
     }
 
@@ -85,8 +85,9 @@ record CudaLibraries(Settings property, Settings environment) {
                 linkersReason = linkersReason.isEmpty() ? e.reason() : linkersReason;
             }
         }
-        throw new CudaUnavailableException("no cuBLAS: " + linkersReason + "; install CUDA's libraries, or name the file: "
-                + "FENLEI_CUDA_CUBLAS=/path/to/libcublas.so.12");
+        throw new CudaUnavailableException(
+                "no cuBLAS: " + linkersReason + "; install CUDA's libraries, or name the file: "
+                        + "FENLEI_CUDA_CUBLAS=/path/to/libcublas.so.12");
     }
 
     private List<String> cublasCandidates(List<Integer> versions) {

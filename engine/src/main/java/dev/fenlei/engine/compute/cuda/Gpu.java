@@ -220,7 +220,8 @@ final class Gpu implements Device, AutoCloseable {
             Tensor a, long strideA, boolean transposeA, Tensor b, long strideB, boolean transposeB, int k, float alpha,
             float beta, Tensor c, long strideC, int batch) {
         cublas.multiply(
-                handle, operand(a, strideA), transposeA, operand(b, strideB), transposeB, c.rows(), c.columns(), k, alpha,
+                handle, operand(a, strideA), transposeA, operand(b, strideB), transposeB, c.rows(), c.columns(), k,
+                alpha,
                 beta, operand(c, strideC), batch);
     }
 
@@ -257,7 +258,8 @@ final class Gpu implements Device, AutoCloseable {
 
     /// Moves elements as they are, those of I8 without their scales.
     private void move(Tensor from, Tensor to) {
-        kernels.launch("move_rows").matrix(from).matrix(to).integer(from.dtype().bytes()).shape(from.rows(), from.columns())
+        kernels.launch("move_rows").matrix(from).matrix(to).integer(from.dtype().bytes())
+                .shape(from.rows(), from.columns())
                 .overElements(from.rows(), from.columns());
     }
 

@@ -22,6 +22,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -153,20 +154,14 @@ class CudaModelTest {
     }
 
     @Test
-    void anyThreadMayUseIt() throws IOException, InterruptedException {
+    void anyThreadMayUseIt() throws IOException {
         TinyModel.write(directory, TinyModel.config(true));
-        CudaBackend backend = CudaEmulator.open(Precision.F32);
-        float[][] results = new float[2][];
-        on(backend, decoder -> {
-            results[0] = logits(decoder);
-            try {
-                Thread.ofVirtual().start(() -> results[1] = logits(decoder)).join();
-            } catch (InterruptedException e) {
-                throw new IOException(e);
-            }
-            return null;
+        List<float[]> results = on(CudaEmulator.open(Precision.F32), decoder -> {
+            CompletableFuture<float[]> elsewhere = CompletableFuture.supplyAsync(
+                    () -> logits(decoder), task -> Thread.ofVirtual().start(task));
+            return List.of(elsewhere.join(), logits(decoder));
         });
-        assertThat(results[1]).isEqualTo(results[0]);
+        assertThat(results.get(0)).isEqualTo(results.get(1));
     }
 
     /// The distance of all elements together, relative to the size of all.

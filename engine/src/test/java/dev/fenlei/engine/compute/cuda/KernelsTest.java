@@ -19,8 +19,8 @@ import org.junit.jupiter.api.io.TempDir;
 /// The PTX in the jar is that of the sources.
 class KernelsTest {
 
-    private static final Path RESOURCE =
-            CudaEmulator.engine("src/main/resources/dev/fenlei/engine/compute/cuda/kernels.ptx");
+    private static final Path RESOURCE = CudaEmulator
+            .engine("src/main/resources/dev/fenlei/engine/compute/cuda/kernels.ptx");
 
     @Test
     void thePtxNamesTheHashOfItsSources() throws IOException, NoSuchAlgorithmException {
