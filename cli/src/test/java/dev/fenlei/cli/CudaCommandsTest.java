@@ -27,7 +27,7 @@ class CudaCommandsTest {
     static void write() throws IOException {
         CudaEmulator.install();
         CudaEmulator.reset();
-        model = TinyModel.pretrain(folder);
+        model = TinyModel.pretrain(folder, 512);
     }
 
     @BeforeEach
@@ -78,9 +78,9 @@ class CudaCommandsTest {
         Path out = folder.resolve("run");
         CommandRun run = CommandRun.of(
                 "train", "--model", model, "--data", data, "--out", out, "--device", "cuda", "--epochs", 1, "--lora-r",
-                2);
+                2, "--max-length", 300);
         assertThat(run.status()).as(run.err()).isZero();
-        assertThat(Files.readString(out.resolve("run.json"))).contains("cuda, f32, Emulated GPU");
+        assertThat(Files.readString(out.resolve("run.json"))).contains("cuda, bf16, Emulated GPU");
         assertThat(out.resolve("adapter/adapter_model.safetensors")).exists();
     }
 
