@@ -70,24 +70,31 @@ final class ModelOptions {
         if (threads < 1 || threads > 1024) {
             throw new UserErrorException("--threads must lie between 1 and 1024, it is " + threads);
         }
-        Precision chosen = switch (precision) {
+        return backend(device, directory, threads, switch (precision) {
             case AUTO -> null;
             case F32 -> Precision.F32;
             case BF16 -> Precision.BF16;
-        };
+        });
+    }
+
+    /// What computes the model in a directory.
+    ///
+    /// @param precision null for the one that suits the model
+    static Backend backend(Device device, Path directory, int threads, @Nullable Precision precision)
+            throws IOException {
         if (device != Device.CPU) {
             try {
                 return CudaBackend.open(
-                        chosen == null ? CudaBackend.precisionFor(ModelFiles.weightType(directory)) : chosen);
+                        precision == null ? CudaBackend.precisionFor(ModelFiles.weightType(directory)) : precision);
             } catch (CudaUnavailableException e) {
-                onlyCpu(e);
+                onlyCpu(device, e);
             }
         }
-        return backend(directory, threads, chosen);
+        return backend(directory, threads, precision);
     }
 
-    /// What to say where the GPU cannot be used: much to those who ask for it, something to those who may expect it.
-    private void onlyCpu(CudaUnavailableException e) {
+    /// What to say where the GPU cannot be used: all to those who ask for it, something to those who may expect it.
+    private static void onlyCpu(Device device, CudaUnavailableException e) {
         if (device == Device.CUDA) {
             throw new UserErrorException("--device cuda: " + e.reason());
         }
