@@ -91,7 +91,8 @@ public record TrainBenchmark(int steps, int warmUp, int batchSize, int accumulat
                 SEED, false, false, all, null);
     }
 
-    private Result result(Path model, List<Trainer.Step> done, List<Long> times, int examples, Backend backend, int threads) {
+    private Result result(Path model, List<Trainer.Step> done, List<Long> times, int examples, Backend backend,
+            int threads) {
         int perEpoch = Math.ceilDiv(examples, window());
         double[] tokens = new double[steps];
         double[] rows = new double[steps];
