@@ -62,7 +62,8 @@ class PrunersTest {
                 .containsExactly(HYPERBAND_BRACKETS);
     }
 
-    private static final int[] HYPERBAND_BRACKETS = {1, 1, 0, 1, 3, 3, 1, 0, 0, 0, 1, 0, 0, 1, 0, 1, 1, 0, 0, 1, 3, 0, 1, 0};
+    private static final int[] HYPERBAND_BRACKETS = {1, 1, 0, 1, 3, 3, 1, 0, 0, 0, 1, 0, 0, 1, 0, 1, 1, 0, 0, 1, 3, 0,
+        1, 0};
 
     @Test
     void hyperbandLetsTheBestThirdOfEachRungGoOn() throws Exception {

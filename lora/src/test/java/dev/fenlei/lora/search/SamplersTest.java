@@ -79,7 +79,8 @@ class SamplersTest {
         return map;
     }
 
-    private static StudyState run(SearchSpace space, Sampler sampler, int trials, ToDoubleFunction<Map<String, Double>> f) {
+    private static StudyState run(SearchSpace space, Sampler sampler, int trials,
+            ToDoubleFunction<Map<String, Double>> f) {
         List<Trial> done = new ArrayList<>();
         for (int i = 0; i < trials; i++) {
             Optional<Map<String, Double>> point = sampler.sample(space, study(done), i);
