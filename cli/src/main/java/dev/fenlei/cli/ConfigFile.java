@@ -1,8 +1,6 @@
 package dev.fenlei.cli;
 
 import java.io.IOException;
-import java.nio.charset.CharacterCodingException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -11,17 +9,11 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
-import org.snakeyaml.engine.v2.api.LoadSettings;
-import org.snakeyaml.engine.v2.composer.Composer;
-import org.snakeyaml.engine.v2.exceptions.YamlEngineException;
 import org.snakeyaml.engine.v2.nodes.MappingNode;
 import org.snakeyaml.engine.v2.nodes.Node;
 import org.snakeyaml.engine.v2.nodes.NodeTuple;
 import org.snakeyaml.engine.v2.nodes.ScalarNode;
 import org.snakeyaml.engine.v2.nodes.SequenceNode;
-import org.snakeyaml.engine.v2.nodes.Tag;
-import org.snakeyaml.engine.v2.parser.ParserImpl;
-import org.snakeyaml.engine.v2.scanner.StreamReader;
 import picocli.CommandLine.IDefaultValueProvider;
 import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
@@ -34,7 +26,6 @@ import picocli.CommandLine.Model.OptionSpec;
 /// serve several. A list is a value separated by commas; an empty value counts as not given.
 final class ConfigFile implements IDefaultValueProvider {
 
-    private static final int MAX_CODE_POINTS = 1 << 20;
     private static final int MAX_DEPTH = 8;
 
     private record Entry(String key, String value, int line) {}
@@ -51,24 +42,10 @@ final class ConfigFile implements IDefaultValueProvider {
     /// @throws UserErrorException if the file is not YAML, or names something that is no option of the command
     static ConfigFile read(Path file, CommandSpec command) throws IOException {
         ConfigFile config = new ConfigFile(file);
-        LoadSettings settings = LoadSettings.builder()
-                .setLabel(file.toString())
-                .setCodePointLimit(MAX_CODE_POINTS)
-                .setMaxAliasesForCollections(0)
-                .build();
-        Node root;
-        try (var reader = Files.newBufferedReader(file)) {
-            // Nodes rather than values, for line numbers and for the text of a number as it was written.
-            var parser = new ParserImpl(settings, new StreamReader(settings, reader));
-            root = new Composer(settings, parser).getSingleNode().orElse(null);
-        } catch (YamlEngineException e) {
-            throw new UserErrorException(file + " is not valid YAML: " + e.getMessage(), e);
-        } catch (CharacterCodingException e) {
-            throw new UserErrorException(file + " is not encoded in UTF-8; save it as UTF-8", e);
-        }
+        Node root = YamlFile.root(file);
         if (root instanceof MappingNode mapping) {
             config.addAll(mapping, "", command, 0);
-        } else if (root != null && !isEmpty(root)) {
+        } else if (root != null && !YamlFile.isEmpty(root)) {
             throw config.error(root, "must hold keys and values such as 'epochs: 3'");
         }
         return config;
@@ -116,10 +93,10 @@ final class ConfigFile implements IDefaultValueProvider {
             throw error(keyNode, "has the key '" + key + "', which is no option of '" + command.name()
                     + "'. Its options are: " + optionNames(command));
         }
-        if (isEmpty(value)) {
+        if (YamlFile.isEmpty(value)) {
             return;
         }
-        Entry entry = new Entry(key, text(value, key, option), line(keyNode));
+        Entry entry = new Entry(key, text(value, key, option), YamlFile.line(keyNode));
         Entry earlier = entries.putIfAbsent(option, entry);
         if (earlier != null) {
             throw error(keyNode, "has the key '" + key + "', but line " + earlier.line() + " has given '"
@@ -162,15 +139,7 @@ final class ConfigFile implements IDefaultValueProvider {
                 .collect(Collectors.joining(", "));
     }
 
-    private static boolean isEmpty(Node value) {
-        return value instanceof ScalarNode scalar && scalar.getTag().equals(Tag.NULL);
-    }
-
-    private static int line(Node node) {
-        return node.getStartMark().map(mark -> mark.getLine() + 1).orElse(0);
-    }
-
     private UserErrorException error(Node node, String what) {
-        return new UserErrorException(file + ", line " + line(node) + ": the file " + what);
+        return YamlFile.error(file, node, what);
     }
 }

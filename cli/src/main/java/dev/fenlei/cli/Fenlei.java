@@ -1,6 +1,7 @@
 package dev.fenlei.cli;
 
 import dev.fenlei.cli.commands.BenchCommand;
+import dev.fenlei.cli.commands.CompareCommand;
 import dev.fenlei.cli.commands.DoctorCommand;
 import dev.fenlei.cli.commands.EvaluateCommand;
 import dev.fenlei.cli.commands.GenerateCommand;
@@ -9,9 +10,12 @@ import dev.fenlei.cli.commands.MergeCommand;
 import dev.fenlei.cli.commands.PredictCommand;
 import dev.fenlei.cli.commands.PretrainCommand;
 import dev.fenlei.cli.commands.QuantizeCommand;
+import dev.fenlei.cli.commands.ReportCommand;
+import dev.fenlei.cli.commands.SearchCommand;
 import dev.fenlei.cli.commands.ServeCommand;
 import dev.fenlei.cli.commands.TokenizeCommand;
 import dev.fenlei.cli.commands.TrainCommand;
+import dev.fenlei.cli.commands.UiCommand;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -39,7 +43,11 @@ import picocli.CommandLine.UnmatchedArgumentException;
             TrainCommand.class,
             EvaluateCommand.class,
             PredictCommand.class,
+            ReportCommand.class,
+            CompareCommand.class,
+            UiCommand.class,
             ServeCommand.class,
+            SearchCommand.class,
             GenerateCommand.class,
             PretrainCommand.class,
             MergeCommand.class,

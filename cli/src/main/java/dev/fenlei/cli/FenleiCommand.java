@@ -67,6 +67,11 @@ public abstract class FenleiCommand implements Callable<Integer> {
         err.flush();
     }
 
+    /// What the user will be told of an exception, if it is let pass.
+    protected static String explained(Throwable thrown) {
+        return Errors.message(thrown);
+    }
+
     /// Shows how far a long piece of work is, on standard error; to be closed.
     ///
     /// @param total how many units there are, or 0 when that is not known

@@ -1,55 +1,28 @@
 package dev.fenlei.server;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.fail;
 
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.openqa.selenium.By;
 import org.openqa.selenium.Keys;
-import org.openqa.selenium.OutputType;
 import org.openqa.selenium.WebElement;
 import org.openqa.selenium.chrome.ChromeDriver;
-import org.openqa.selenium.chrome.ChromeDriverService;
-import org.openqa.selenium.chrome.ChromeOptions;
 
 /// The pages in a browser that nobody sees. Skipped where there is none, unless `-Dfenlei.browser=required`.
 @Timeout(120)
 class PageTest {
-
-    private static final Path BROWSER = Path.of("/usr/bin/chromium");
-    private static final Path DRIVER = Path.of("/usr/bin/chromedriver");
-    private static final Path SCREENSHOTS = Path.of("target", "screenshots");
 
     private static TestServer server;
     private static ChromeDriver browser;
 
     @BeforeAll
     static void start() throws Exception {
-        boolean present = Files.isExecutable(BROWSER) && Files.isExecutable(DRIVER);
-        if (!present && "required".equals(System.getProperty("fenlei.browser"))) {
-            fail("there is no " + BROWSER + " or no " + DRIVER);
-        }
-        Assumptions.assumeTrue(present, "skipped: there is no " + BROWSER + " or no " + DRIVER);
+        browser = Browser.open();
         server = TestServer.start(settings -> settings);
-        ChromeOptions options = new ChromeOptions();
-        options.setBinary(BROWSER.toString());
-        options.addArguments(
-                "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--lang=zh-CN",
-                "--window-size=900,1100", "--no-first-run", "--disable-background-networking");
-        options.setExperimentalOption("prefs", Map.of("intl.accept_languages", "zh-CN"));
-        browser = new ChromeDriver(
-                new ChromeDriverService.Builder().usingDriverExecutable(DRIVER.toFile()).build(), options);
-        browser.manage().timeouts().implicitlyWait(Duration.ofSeconds(10));
-        Files.createDirectories(SCREENSHOTS);
     }
 
     @AfterAll
@@ -63,7 +36,7 @@ class PageTest {
     }
 
     private static void screenshot(String name) throws Exception {
-        Files.write(SCREENSHOTS.resolve(name + ".png"), browser.getScreenshotAs(OutputType.BYTES));
+        Browser.screenshot(browser, name);
     }
 
     private static WebElement focused() {

@@ -6,6 +6,7 @@ import dev.fenlei.lora.adapter.Adapter;
 import dev.fenlei.lora.classify.AdapterCard;
 import dev.fenlei.lora.classify.ClassificationPrompt;
 import dev.fenlei.lora.classify.Classifier;
+import dev.fenlei.lora.evaluate.Scoring;
 import dev.fenlei.tokenizer.ChatTemplate;
 import dev.fenlei.tokenizer.Tokenizer;
 import java.io.IOException;

@@ -49,7 +49,10 @@ public final class EvaluateCommand extends FenleiCommand {
         try (ClassifierOptions.Opened opened = classifierOptions.open();
                 Progress progress = progress("evaluating", examples.size(), "examples")) {
             records = classifierOptions.scoring.predict(
-                    opened.classifier(), examples, policy, file.toString(), progress, interruption());
+                    opened.classifier(), examples, policy, file.toString(), rows -> {
+                        progress.advance(rows);
+                        interruption().throwIfRequested();
+                    });
         }
         Evaluation evaluation = Evaluation.of(set.labels(), records);
         if (out != null) {

@@ -51,6 +51,11 @@ final class ModelOptions {
     @Option(names = "--threads", description = "Threads that compute on the processor (default: one per processor).")
     int threads = Runtime.getRuntime().availableProcessors();
 
+    /// Divides the threads among jobs that will each have a backend.
+    void shareThreads(int jobs) {
+        threads = Math.max(1, threads / jobs);
+    }
+
     Path model() {
         return model.directory();
     }

@@ -2,13 +2,13 @@ package dev.fenlei.cli.commands;
 
 import dev.fenlei.cli.FenleiCommand;
 import dev.fenlei.cli.Installation;
+import dev.fenlei.cli.InterruptedCommandException;
 import dev.fenlei.cli.Progress;
 import dev.fenlei.cli.UserErrorException;
 import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.model.Decoder;
 import dev.fenlei.lora.adapter.Adapter;
 import dev.fenlei.lora.adapter.LoraConfig;
-import dev.fenlei.lora.classify.AdapterCard;
 import dev.fenlei.lora.classify.ClassificationPrompt;
 import dev.fenlei.lora.classify.Classifier;
 import dev.fenlei.lora.data.CandidatePolicy;
@@ -17,21 +17,23 @@ import dev.fenlei.lora.data.Example;
 import dev.fenlei.lora.evaluate.Evaluation;
 import dev.fenlei.lora.evaluate.EvaluationTable;
 import dev.fenlei.lora.evaluate.PredictionRecord;
-import dev.fenlei.lora.train.LoraPlus;
-import dev.fenlei.lora.train.Trainer;
-import dev.fenlei.lora.train.TrainingExample;
+import dev.fenlei.lora.evaluate.Scoring;
+import dev.fenlei.lora.report.RunReport;
+import dev.fenlei.lora.run.ClassificationTask;
+import dev.fenlei.lora.run.FineTuning;
+import dev.fenlei.lora.run.MetricsLog;
+import dev.fenlei.lora.run.RunFolder;
+import dev.fenlei.lora.run.RunPlan;
+import dev.fenlei.lora.run.RunStatus;
+import dev.fenlei.lora.run.ValidationScore;
 import dev.fenlei.lora.train.TrainingSettings;
 import dev.fenlei.tokenizer.ChatTemplate;
 import dev.fenlei.tokenizer.Tokenizer;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -43,6 +45,8 @@ import picocli.CommandLine.Option;
         description = "Fine-tune a model into a text classifier with LoRA, then evaluate it. Without options: the bundled "
                 + "tiny model on the sample data.")
 public final class TrainCommand extends FenleiCommand {
+
+    private static final String BASELINE = "baseline_accuracy";
 
     @Mixin
     private ModelOptions modelOptions = new ModelOptions();
@@ -67,13 +71,19 @@ public final class TrainCommand extends FenleiCommand {
     @Mixin
     private TrainingOptions training = new TrainingOptions();
 
-    @Option(names = "--lora-plus-ratio", paramLabel = "RATIO",
-            description = "LoRA+: the learning rate of B and of vectors is the rate of A times this; 16 is usual (default: 1).")
-    private @Nullable Double loraPlusRatio;
+    @Mixin
+    private LoraPlusOptions loraPlus = new LoraPlusOptions();
 
-    @Option(names = "--lora-plus-embedding-lr", paramLabel = "RATE",
-            description = "LoRA+: learning rate of an embedding's adapter (default: that of A).")
-    private @Nullable Double loraPlusEmbeddingRate;
+    @Mixin
+    private RunOptions runOptions = new RunOptions();
+
+    @Option(names = "--tensorboard", description = "Write event files for TensorBoard as well (DIR/tensorboard).")
+    private boolean tensorBoard;
+
+    @Option(names = "--resume", paramLabel = "RUN", arity = "0..1", fallbackValue = "",
+            description = "Go on with a run that was interrupted, failed or killed, from its newest checkpoint and with its "
+                    + "settings (default: the youngest in runs). The result is the same, bit for bit.")
+    private @Nullable String resume;
 
     @Option(names = "--baseline", paramLabel = "N",
             description = "Score the bare model on so many test examples first; 0 for none (default: ${DEFAULT-VALUE}).")
@@ -89,8 +99,15 @@ public final class TrainCommand extends FenleiCommand {
 
     @Override
     protected int run() throws Exception {
+        Path resumed = resume == null ? null : Resumption.run(resume, out);
+        List<String> options = Resumption.chosen(spec());
+        if (resumed != null) {
+            Resumption.restoreOptions(spec(), resumed);
+        }
         Path dataPath = data == null ? Installation.find().sampleData() : data;
-        DataSet set = DataSet.open(dataPath, columns.options(true));
+        DataSet all = DataSet.open(dataPath, columns.options(true));
+        DataSet set = Arguments.checked(() -> runOptions.withValidation(all, training.seed));
+        RunPlan plan = Arguments.checked(runOptions::plan);
         CandidatePolicy policy = columns.policy(set.labels());
         Path model = modelOptions.model();
         try (Backend backend = modelOptions.backend(model);
@@ -102,160 +119,156 @@ public final class TrainCommand extends FenleiCommand {
                     tokenizer,
                     ChatTemplate.detect(model, tokenizer),
                     ModelOptions.checkedMaxLength(maxLength, decoder));
-            List<TrainingExample> examples = examples(set.train(), policy, prompt, dataPath);
-            TrainingSettings settings = Arguments.checked(() -> settings(examples.size(), recipe));
-            if (settings.totalSteps(examples.size()) == 0) {
+            ClassificationTask task = new ClassificationTask(set, policy, tokenizer, prompt);
+            TrainingSettings settings = Arguments.checked(() -> settings(set.train().size(), recipe));
+            if (settings.totalSteps(set.train().size()) == 0) {
                 throw new UserErrorException("there is nothing to train: 0 steps");
             }
             Adapter adapter = Arguments.checked(() -> Adapter.create(decoder, lora, training.seed));
-            decoder.restore();
-            try (RunFolder run = RunFolder.create(out)) {
-                run.writeRun(settingsOf(settings, lora, backend), model, dataPath);
+            try (RunFolder run = resumed == null ? RunFolder.create(out) : RunFolder.open(resumed);
+                    ConsoleLog log = new ConsoleLog(spec().commandLine(), run.path().resolve("console.log"))) {
+                if (resumed == null) {
+                    run.writeRun(
+                            RunSettings.of(settings, plan, lora, backend, modelOptions, columns, maxLength), options,
+                            model, dataPath);
+                } else {
+                    run.requireUnchanged(model, dataPath);
+                    warnOfOtherBackend(run, backend);
+                }
+                run.heartbeat().phase(RunStatus.Phase.TRAINING, null);
                 say(String.format(
                         Locale.ROOT,
                         "%s: %,d parameters; %d training, %d validation, %d test examples; %d labels",
                         model, decoder.config().parameters(), set.train().size(), set.validation().size(),
                         set.test().size(),
                         set.labels().size()));
-                double bare = bareAccuracy(decoder, tokenizer, prompt, set, policy);
-                adapter.select();
+                if (all.validation().isEmpty() && !set.validation().isEmpty()) {
+                    say("the data has no valid.*: validation is on a part of the training data, which is not trained on");
+                }
                 say(String.format(Locale.ROOT, "adapter: %,d parameters, rank %d", adapter.size(), lora.rank()));
-                train(decoder, adapter, settings, examples, run);
-                adapter.save(run.adapter());
-                new AdapterCard(set.labels(), maxLength).save(run.adapter());
-                say("adapter written to " + run.adapter());
-                evaluate(decoder, tokenizer, prompt, set, policy, run, bare);
+                int overlap = run.describe(set);
+                if (overlap > 0) {
+                    say("warning: " + overlap
+                            + " texts of the test data are in the training data too; the figures will be "
+                            + "too good");
+                }
+                perform(task, decoder, adapter, settings, plan, run, log);
             }
         }
         return OK;
     }
 
-    private TrainingSettings settings(int examples, Recipe recipe) {
-        TrainingSettings settings = training.settings(examples, recipe);
-        if (loraPlusRatio == null && loraPlusEmbeddingRate == null) {
-            return settings;
+    private void warnOfOtherBackend(RunFolder run, Backend backend) throws IOException {
+        String before = RunFolder.readRun(run.path()).path("settings").path("backend").asString("");
+        if (!before.equals(backend.name())) {
+            say("the run began on " + before + " and goes on on " + backend.name()
+                    + ": the result will not be the same bit for bit");
         }
-        return settings.with(new LoraPlus(Objects.requireNonNullElse(loraPlusRatio, 1.0), loraPlusEmbeddingRate));
     }
 
-    private static List<TrainingExample> examples(
-            List<Example> rows, CandidatePolicy policy, ClassificationPrompt prompt, Path source) {
-        List<TrainingExample> examples = new ArrayList<>();
-        for (Example row : rows) {
-            List<String> candidates = policy.candidates(row, source.toString());
-            try {
-                examples.add(prompt.example(row.text(), candidates, row.requireLabel()));
-            } catch (IllegalArgumentException e) {
-                throw new UserErrorException(source + ", line " + row.line() + ": " + e.getMessage());
+    /// Trains and evaluates, and leaves word in the run folder of how it ended.
+    private void perform(
+            ClassificationTask task, Decoder decoder, Adapter adapter, TrainingSettings settings, RunPlan plan,
+            RunFolder run, ConsoleLog log)
+            throws IOException {
+        try {
+            try (TrainingDisplay display = new TrainingDisplay(this::say, this::progress, interruption())) {
+                FineTuning tuning = new FineTuning(task, decoder, adapter, settings, plan, run, display);
+                if (tensorBoard) {
+                    run.startTensorBoard(tuning.steps());
+                }
+                double bare = bareAccuracy(task, decoder, tuning, run);
+                display.start(tuning.steps(), tuning.totalSteps());
+                FineTuning.Result result = tuning.run();
+                display.close();
+                if (result.end() == FineTuning.End.INTERRUPTED) {
+                    say("step " + result.steps() + " is saved");
+                    throw new InterruptedCommandException();
+                }
+                report(result, run);
+                run.heartbeat().phase(RunStatus.Phase.EVALUATING, null);
+                evaluate(task, decoder, run, bare);
             }
+            run.heartbeat().phase(RunStatus.Phase.FINISHED, null);
+        } catch (InterruptedCommandException e) {
+            leaveWord(run, RunStatus.Phase.INTERRUPTED, "interrupted", e, log);
+            throw e;
+        } catch (IOException | RuntimeException | Error e) {
+            leaveWord(run, RunStatus.Phase.FAILED, explained(e), e, log);
+            throw e;
         }
-        return examples;
     }
 
-    private Map<String, Object> settingsOf(TrainingSettings settings, LoraConfig lora, Backend backend) {
-        Map<String, Object> all = new LinkedHashMap<>();
-        all.put("epochs", settings.epochs());
-        all.put("batch_size", settings.batchSize());
-        all.put("grad_accum", settings.accumulation());
-        all.put("lr", settings.learningRate());
-        all.put("schedule", settings.schedule().name().toLowerCase(Locale.ROOT));
-        all.put("warmup_steps", settings.warmupSteps());
-        all.put("weight_decay", settings.weightDecay());
-        all.put("beta2", settings.beta2());
-        all.put("max_grad_norm", settings.maxGradNorm());
-        all.put("seed", settings.seed());
-        all.put("threads", modelOptions.threads);
-        all.put("backend", backend.name());
-        all.put("max_length", maxLength);
-        all.put("candidates", columns.candidates);
-        all.put("lora_r", lora.rank());
-        all.put("lora_alpha", lora.alpha());
-        all.put("lora_dropout", lora.dropout());
-        all.put("target_modules", lora.targets().toJson());
-        all.put("use_dora", lora.dora());
-        all.put("bias", lora.bias().toJson());
-        all.put("modules_to_save", lora.modulesToSave());
-        if (settings.loraPlus() != null) {
-            all.put("lora_plus_ratio", settings.loraPlus().ratio());
+    private void leaveWord(RunFolder run, RunStatus.Phase phase, String why, Throwable thrown, ConsoleLog log) {
+        say("go on with: train --resume " + run.path());
+        try {
+            log.note(why); // the console is told by whoever catches it
+            run.heartbeat().phase(phase, phase == RunStatus.Phase.FAILED ? why : null);
+        } catch (IOException e) {
+            thrown.addSuppressed(e);
         }
-        return all;
     }
 
-    private double bareAccuracy(
-            Decoder decoder, Tokenizer tokenizer, ClassificationPrompt prompt, DataSet set, CandidatePolicy policy) {
-        List<Example> examples = set.test().subList(0, Math.max(0, Math.min(baseline, set.test().size())));
+    private void report(FineTuning.Result result, RunFolder run) {
+        if (result.end() == FineTuning.End.STOPPED_EARLY) {
+            say("stopped early: " + runOptions.plan().patience() + " validations in a row were not the best");
+        }
+        ValidationScore best = result.best();
+        say("adapter written to " + run.adapter() + (best == null
+                ? ""
+                : String.format(Locale.ROOT, ": that of step %d, validation macro F1 %.4f, NLL %.4f",
+                        best.step(), best.macroF1(), best.nll())));
+    }
+
+    private TrainingSettings settings(int examples, Recipe recipe) {
+        return loraPlus.applyTo(training.settings(examples, recipe));
+    }
+
+    /// The accuracy without adapter, measured once at the beginning of a run; NaN if it is not wanted.
+    private double bareAccuracy(ClassificationTask task, Decoder decoder, FineTuning tuning, RunFolder run)
+            throws IOException {
+        if (tuning.steps() > 0) {
+            return MetricsLog.read(run.metrics().file()).stream()
+                    .filter(line -> line.has(BASELINE))
+                    .findFirst()
+                    .map(line -> line.path(BASELINE).asDouble())
+                    .orElse(Double.NaN);
+        }
+        List<Example> test = task.data().test();
+        List<Example> examples = test.subList(0, Math.max(0, Math.min(baseline, test.size())));
         if (examples.isEmpty()) {
             return Double.NaN;
         }
-        List<PredictionRecord> records = predict(decoder, tokenizer, prompt, examples, set, policy, "without adapter");
-        double accuracy = accuracy(records);
+        decoder.restore();
+        List<PredictionRecord> records = predict(task, decoder, examples, "without adapter", run);
+        double accuracy = (double) records.stream().filter(PredictionRecord::correct).count() / records.size();
         say(String.format(Locale.ROOT, "without adapter: accuracy %.4f on %d test examples", accuracy, records.size()));
+        run.record(Map.of("step", 0, BASELINE, accuracy));
         return accuracy;
     }
 
-    private static double accuracy(List<PredictionRecord> records) {
-        return (double) records.stream().filter(PredictionRecord::correct).count() / records.size();
-    }
-
     private List<PredictionRecord> predict(
-            Decoder decoder,
-            Tokenizer tokenizer,
-            ClassificationPrompt prompt,
-            List<Example> examples,
-            DataSet set,
-            CandidatePolicy policy,
-            String label) {
-        try (Classifier classifier = new Classifier(decoder, tokenizer, prompt);
-                Progress progress = progress(label, examples.size(), "examples")) {
-            return scoring.predict(classifier, examples, policy, set.source().toString(), progress, interruption());
-        }
-    }
-
-    private void train(
-            Decoder decoder, Adapter adapter, TrainingSettings settings, List<TrainingExample> examples,
-            RunFolder run) {
-        try (Progress progress = progress("training", settings.totalSteps(examples.size()), "steps")) {
-            long[] start = {System.nanoTime()};
-            new Trainer(decoder, adapter.parameters(), settings).train(examples, step -> {
-                long now = System.nanoTime();
-                double rate = step.tokens() * 1e9 / (now - start[0]);
-                start[0] = now;
-                progress.note(String.format(
-                        Locale.ROOT, "epoch %.2f  loss %.4f  lr %.2e  %,.0f tokens/s", step.epoch(), step.loss(),
-                        step.learningRate(), rate));
-                progress.advance(1);
-                try {
-                    run.step(step, rate);
-                } catch (IOException e) {
-                    throw new UncheckedIOException(e);
-                }
-                return !interruption().requested();
+            ClassificationTask task, Decoder decoder, List<Example> examples, String label, RunFolder run) {
+        try (Progress progress = progress(label, examples.size(), "examples")) {
+            return task.predict(decoder, examples, scoring, rows -> {
+                progress.advance(rows);
+                run.heartbeat().beat();
+                interruption().throwIfRequested();
             });
         }
-        interruption().throwIfRequested();
     }
 
-    private void evaluate(
-            Decoder decoder,
-            Tokenizer tokenizer,
-            ClassificationPrompt prompt,
-            DataSet set,
-            CandidatePolicy policy,
-            RunFolder run,
-            double bare)
-            throws IOException {
-        if (!set.validation().isEmpty()) {
-            double accuracy = accuracy(
-                    predict(decoder, tokenizer, prompt, set.validation(), set, policy, "validation"));
-            say(String.format(Locale.ROOT, "validation accuracy %.4f", accuracy));
-        }
+    private void evaluate(ClassificationTask task, Decoder decoder, RunFolder run, double bare) throws IOException {
+        DataSet set = task.data();
         if (set.test().isEmpty()) {
             say("the data has no test.*, so nothing is evaluated");
+            RunReport.write(run.path());
             return;
         }
-        List<PredictionRecord> records = predict(decoder, tokenizer, prompt, set.test(), set, policy, "test");
+        List<PredictionRecord> records = predict(task, decoder, set.test(), "test", run);
         Evaluation evaluation = Evaluation.of(set.labels(), records);
         Reports.write(run.path(), evaluation, records, font);
+        Path report = RunReport.write(run.path());
         out().println(EvaluationTable.render(evaluation));
         out().printf(
                 Locale.ROOT,
@@ -264,6 +277,6 @@ public final class TrainCommand extends FenleiCommand {
                 evaluation.metrics().macro().f1(),
                 Double.isNaN(bare) ? "" : String.format(Locale.ROOT, " (without adapter: accuracy %.4f)", bare));
         out().flush();
-        say("results in " + run.path());
+        say("results in " + run.path() + "; open " + report);
     }
 }

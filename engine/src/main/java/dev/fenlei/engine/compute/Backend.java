@@ -20,8 +20,20 @@ public interface Backend extends AutoCloseable {
     /// What computes, and in what: for logs and records of runs, such as `cpu, bf16, amx`.
     String name();
 
-    /// A tensor of zeros that lives until the backend is closed.
+    /// A tensor of zeros that lives until the backend is closed, or the [scope][#newScope] in which it was allocated.
     Tensor allocate(DType dtype, int rows, int columns);
+
+    /// Ends the life of what was allocated in it.
+    interface Scope extends AutoCloseable {
+        @Override
+        void close();
+    }
+
+    /// Begins a scope for what changes while the weights stay, such as one adapter after another. Scopes nest; one thread
+    /// allocates and closes. A backend that does not say otherwise keeps everything until it is closed.
+    default Scope newScope() {
+        return () -> {};
+    }
 
     /// A tensor of weights where this backend computes with them: the tensor itself if it can use host memory, else a copy that
     /// lives until the backend is closed. The operations take tensors that came from this backend, and the results of this

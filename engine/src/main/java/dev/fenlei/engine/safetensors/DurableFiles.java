@@ -1,5 +1,6 @@
 package dev.fenlei.engine.safetensors;
 
+import java.io.File;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -42,6 +43,16 @@ public final class DurableFiles {
         } catch (Throwable e) {
             Files.deleteIfExists(temporary);
             throw e;
+        }
+    }
+
+    /// Forces the names in a directory to disk, so that a rename in it survives a power failure. Where the system cannot open
+    /// directories (Windows), it does so by itself.
+    public static void forceDirectory(Path directory) throws IOException {
+        if (File.separatorChar == '/') {
+            try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+                channel.force(true);
+            }
         }
     }
 

@@ -64,6 +64,14 @@ public final class Adapter {
         return adapter;
     }
 
+    /// Takes the weights of an adapter of the same settings, such as one that this one was [saved][#save] as. The optimizer's
+    /// view of them, [#parameters], stays the same.
+    ///
+    /// @throws AdapterException if its tensors do not fit
+    public void restore(Path directory) throws IOException {
+        AdapterFile.read(directory, tensors, decoder);
+    }
+
     /// Puts this adapter into effect in place of any other, between passes. Keys and values that were computed before belong to
     /// what was selected then.
     public void select() {

@@ -6,7 +6,9 @@ import dev.fenlei.engine.model.Decoder;
 import dev.fenlei.engine.model.Parameter;
 import dev.fenlei.engine.model.Pass;
 import dev.fenlei.engine.tensor.Workspace;
-import java.util.ArrayList;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 
 /// The training loop: windows of packed batches, each window one optimizer step.
@@ -39,70 +41,102 @@ public final class Trainer {
     private final Decoder decoder;
     private final List<Parameter> parameters;
     private final TrainingSettings settings;
+    private final AdamW optimizer;
 
     /// @param parameters what is trained: an adapter's or all of the decoder's
     public Trainer(Decoder decoder, List<Parameter> parameters, TrainingSettings settings) {
         this.decoder = decoder;
         this.parameters = List.copyOf(parameters);
         this.settings = settings;
+        this.optimizer = new AdamW(decoder.backend(), this.parameters, settings);
+    }
+
+    /// The number of optimizer steps done, those before [#loadState] included.
+    public int steps() {
+        return optimizer.steps();
+    }
+
+    /// Writes what the trainer remembers beside the parameters: the moments of AdamW and the number of steps. The learning rate,
+    /// the order of the examples and dropout are functions of seed and step.
+    public void saveState(Path file) throws IOException {
+        optimizer.save(file);
+    }
+
+    /// Takes up where [#saveState] was called. With the parameters of then, the same examples and the same settings, [#train] goes
+    /// on as if it had not been interrupted, bit for bit.
+    ///
+    /// @throws TrainingException if the file belongs to other parameters
+    public void loadState(Path file) throws IOException {
+        optimizer.load(file);
     }
 
     /// Trains until all epochs are done or the listener says stop.
     ///
-    /// @throws TrainingException if the loss or the gradient stops being a number
+    /// @throws TrainingException if the loss or the gradient stops being a number, naming the step and the examples. The
+    ///     parameters are those before that step.
     public void train(List<TrainingExample> examples, Listener listener) {
         if (examples.isEmpty()) {
             throw new IllegalArgumentException("there is no example to train on");
         }
-        AdamW optimizer = new AdamW(decoder.backend(), parameters, settings);
         int total = settings.totalSteps(examples.size());
-        int step = 0;
+        int perEpoch = settings.stepsPerEpoch(examples.size());
         int windowSize = settings.batchSize() * settings.accumulation();
+        int[] order = {};
+        int ordered = -1;
         try (Workspace workspace = decoder.backend().newWorkspace()) {
-            for (int epoch = 0; step < total; epoch++) {
-                int[] order = order(examples.size(), epoch);
-                for (int from = 0; from < order.length && step < total; from += windowSize) {
-                    List<TrainingExample> window = new ArrayList<>();
-                    for (int i = from; i < Math.min(order.length, from + windowSize); i++) {
-                        window.add(examples.get(order[i]));
-                    }
-                    double loss = accumulate(workspace, window, step);
-                    double norm = optimizer.gradientNorm();
-                    double factor = settings.schedule().factor(step, settings.warmupSteps(), total);
-                    double rate = settings.learningRate() * factor;
-                    step++;
-                    if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
-                        throw new TrainingException("step " + step + ": the loss is " + loss + " and the gradient norm "
-                                + norm + "; a lower learning rate may help");
-                    }
-                    optimizer.step(factor, norm);
-                    double progress = epoch + Math.min(1, (double) (from + windowSize) / order.length);
-                    long tokens = window.stream().mapToLong(TrainingExample::rows).sum();
-                    if (!listener.onStep(new Step(step, total, progress, loss, rate, norm, tokens))) {
-                        return;
-                    }
+            while (optimizer.steps() < total) {
+                int step = optimizer.steps();
+                int epoch = step / perEpoch;
+                if (epoch != ordered) {
+                    order = order(examples.size(), epoch);
+                    ordered = epoch;
+                }
+                int from = step % perEpoch * windowSize;
+                int[] indices = Arrays.copyOfRange(order, from, Math.min(order.length, from + windowSize));
+                List<TrainingExample> window = Arrays.stream(indices).mapToObj(examples::get).toList();
+                double loss = accumulate(workspace, window, indices, step);
+                double norm = optimizer.gradientNorm();
+                if (!Double.isFinite(norm)) {
+                    throw diverged(step, "gradient norm is " + norm, indices);
+                }
+                double factor = settings.schedule().factor(step, settings.warmupSteps(), total);
+                optimizer.step(factor, norm);
+                double progress = epoch + Math.min(1, (double) (from + windowSize) / order.length);
+                long tokens = window.stream().mapToLong(TrainingExample::rows).sum();
+                double rate = settings.learningRate() * factor;
+                if (!listener.onStep(new Step(step + 1, total, progress, loss, rate, norm, tokens))) {
+                    return;
                 }
             }
         }
     }
 
     /// Adds the gradients of one window, and returns its loss.
-    private double accumulate(Workspace workspace, List<TrainingExample> window, int step) {
+    private double accumulate(Workspace workspace, List<TrainingExample> window, int[] indices, int step) {
         int labelTokens = window.stream().mapToInt(TrainingExample::labelTokens).sum();
         Backend backend = decoder.backend();
         double sum = 0;
         for (int from = 0; from < window.size(); from += settings.batchSize()) {
             workspace.reset();
-            PackedBatch batch = PackedBatch
-                    .of(window.subList(from, Math.min(window.size(), from + settings.batchSize())));
+            int to = Math.min(window.size(), from + settings.batchSize());
+            PackedBatch batch = PackedBatch.of(window.subList(from, to));
             long key = Philox.mix(Philox.mix(settings.seed(), step), from);
             Pass pass = new Pass(backend, workspace, true, key);
             Decoder.Activations activations = decoder.forwardForTraining(pass, batch.batch(), settings.checkpointing());
             Decoder.Loss loss = decoder.loss(pass, activations, batch.targets(), 1f / labelTokens);
+            if (!Double.isFinite(loss.sum())) {
+                throw diverged(step, "loss is " + loss.sum(), Arrays.copyOfRange(indices, from, to));
+            }
             decoder.backward(pass, activations, loss.gradient());
             sum += loss.sum();
         }
         return sum / labelTokens;
+    }
+
+    private static TrainingException diverged(int step, String what, int[] indices) {
+        return new TrainingException(
+                "step " + (step + 1) + ": the " + what + "; a lower learning rate may help",
+                Arrays.stream(indices).boxed().toList());
     }
 
     /// The order of the examples in an epoch (Fisher & Yates), a function of seed and epoch.

@@ -74,9 +74,14 @@ public record TrainingSettings(
 
     /// The number of optimizer steps for a number of examples: the last window of an epoch may be shorter.
     public int totalSteps(int examples) {
-        int batches = (examples + batchSize - 1) / batchSize;
-        int steps = Math.multiplyExact((batches + accumulation - 1) / accumulation, epochs);
+        int steps = Math.multiplyExact(stepsPerEpoch(examples), epochs);
         return maxSteps > 0 ? Math.min(maxSteps, steps) : steps;
+    }
+
+    /// The number of optimizer steps in one epoch over a number of examples.
+    public int stepsPerEpoch(int examples) {
+        int batches = (examples + batchSize - 1) / batchSize;
+        return (batches + accumulation - 1) / accumulation;
     }
 
     private static void require(boolean condition, String message) {

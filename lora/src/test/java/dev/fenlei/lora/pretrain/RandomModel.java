@@ -13,7 +13,12 @@ public final class RandomModel {
 
     /// Writes `config.json` and `model.safetensors`.
     public static Path write(Path directory) throws IOException {
-        ModelShape shape = new ModelShape(VOCABULARY, 16, 24, 2, 4, 2, 64, 100, true);
+        return write(directory, VOCABULARY, 64);
+    }
+
+    /// Writes a model of another vocabulary and longer texts.
+    public static Path write(Path directory, int vocabulary, int positions) throws IOException {
+        ModelShape shape = new ModelShape(vocabulary, 16, 24, 2, 4, 2, positions, 100, true);
         shape.writeConfig(directory, 2, DType.F32);
         shape.writeWeights(directory, 5);
         return directory;

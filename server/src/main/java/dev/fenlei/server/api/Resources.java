@@ -6,14 +6,16 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 
 /// Files of the service's own pages, which need nothing from outside.
-final class Resources {
+public final class Resources {
 
     private static final String FOLDER = "/dev/fenlei/server/pages/";
 
     private Resources() {}
 
     /// Answers with a file, which is read once.
-    static Endpoint file(String name, String contentType) {
+    ///
+    /// @param name below `pages`
+    public static Endpoint file(String name, String contentType) {
         byte[] bytes = read(name);
         return call -> call.reply(200, contentType, bytes);
     }

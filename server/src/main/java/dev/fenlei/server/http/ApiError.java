@@ -55,6 +55,18 @@ public final class ApiError extends RuntimeException {
                 404, INVALID_REQUEST, "model_not_found", "model", "there is no such model; there are: " + known);
     }
 
+    /// 404: nothing of this name.
+    ///
+    /// @param param what named it
+    public static ApiError notFound(String param, String message) {
+        return new ApiError(404, INVALID_REQUEST, "not_found", param, message);
+    }
+
+    /// 409: not in the state that it is in.
+    public static ApiError conflict(String message) {
+        return new ApiError(409, INVALID_REQUEST, "conflict", null, message);
+    }
+
     /// 405: the route has other methods.
     static ApiError methodNotAllowed(String allowed) {
         return new ApiError(

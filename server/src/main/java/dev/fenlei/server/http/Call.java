@@ -6,6 +6,7 @@ import io.undertow.server.HttpServerExchange;
 import io.undertow.util.Headers;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.Deque;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -64,6 +65,19 @@ public final class Call {
     /// The media types that the client prefers.
     public @Nullable String accept() {
         return exchange.getRequestHeaders().getFirst(Headers.ACCEPT);
+    }
+
+    /// A parameter of the query; empty if it is not there.
+    public String parameter(String name) {
+        Deque<String> values = exchange.getQueryParameters().get(name);
+        return values == null ? "" : values.getFirst();
+    }
+
+    /// Lets a browser do other things with the answer than with all others; to be said before it.
+    ///
+    /// @param policy a Content-Security-Policy
+    public void allow(String policy) {
+        onConnection(() -> SecurityHeaders.putPolicy(exchange.getResponseHeaders(), policy));
     }
 
     /// Waits for a result until the deadline. If that passes or the client goes away, the result is cancelled.

@@ -110,7 +110,9 @@ public final class Gate implements HttpHandler {
         if (admission.isFull()) {
             throw ApiError.full();
         }
-        requireJson(exchange);
+        if (!route.method().equals("GET")) {
+            requireJson(exchange);
+        }
         exchange.dispatch(exchange.getIoThread(), () -> bodies.read(exchange, new BodyReader.Listener() {
             @Override
             public void complete(byte[] body) {
@@ -144,7 +146,9 @@ public final class Gate implements HttpHandler {
 
     private void serve(Route route, Call call, byte[] body) {
         try {
-            call.body(json.object(body));
+            if (!route.method().equals("GET")) {
+                call.body(json.object(body));
+            }
             route.endpoint().handle(call);
         } catch (ClientGoneException e) {
             LOG.debug("Request {}: the client has gone away", call.requestId());

@@ -34,4 +34,9 @@ public record Route(String method, String path, Access access, Place place, Endp
     public static Route post(String path, Endpoint endpoint) {
         return new Route("POST", path, Access.KEY, Place.QUEUE, endpoint);
     }
+
+    /// Something that must be fetched first, such as from disk.
+    public static Route fetch(String path, Endpoint endpoint) {
+        return new Route("GET", path, Access.KEY, Place.QUEUE, endpoint);
+    }
 }

@@ -22,4 +22,8 @@ final class SecurityHeaders {
         headers.put(REFERRER_POLICY, "no-referrer");
         headers.put(Headers.CACHE_CONTROL, "no-store");
     }
+
+    static void putPolicy(HeaderMap headers, String policy) {
+        headers.put(CONTENT_SECURITY_POLICY, policy);
+    }
 }

@@ -26,7 +26,7 @@ public final class CpuBackend implements Backend {
 
     private final WorkerPool pool;
     private final Precision precision;
-    private final Arena arena = Arena.ofShared();
+    private Arena arena = Arena.ofShared();
     private final Gemm gemm;
     private final CpuRows rows;
     private final CpuColumns columns;
@@ -138,6 +138,27 @@ public final class CpuBackend implements Backend {
         return dtype == DType.I8
                 ? Tensor.int8(memory, rowCount, columns, allocate(DType.F32, rowCount, 1))
                 : Tensor.of(memory, dtype, rowCount, columns);
+    }
+
+    @Override
+    public Scope newScope() {
+        return new ArenaScope();
+    }
+
+    private final class ArenaScope implements Scope {
+
+        private final Arena outer = arena;
+        private final Arena inner = Arena.ofShared();
+
+        ArenaScope() {
+            arena = inner;
+        }
+
+        @Override
+        public void close() {
+            arena = outer;
+            inner.close();
+        }
     }
 
     @Override

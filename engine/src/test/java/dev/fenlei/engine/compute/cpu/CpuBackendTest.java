@@ -1,6 +1,7 @@
 package dev.fenlei.engine.compute.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.fenlei.engine.compute.AttentionContract;
 import dev.fenlei.engine.compute.AttentionMask;
@@ -54,6 +55,25 @@ class CpuBackendTest {
         @Override
         protected Backend create() {
             return new CpuBackend(3);
+        }
+    }
+
+    @Test
+    void whatAScopeAllocatedEndsWithItAndWhatWasThereBeforeStays() {
+        try (Backend backend = new CpuBackend(1)) {
+            Tensor weight = backend.allocate(DType.F32, 1, 1);
+            Tensor adapter;
+            try (Backend.Scope _ = backend.newScope()) {
+                adapter = backend.allocate(DType.F32, 1, 1);
+                try (Backend.Scope _ = backend.newScope()) {
+                    backend.allocate(DType.F32, 1, 1);
+                }
+                backend.fill(adapter, 1);
+            }
+            backend.fill(weight, 2);
+            assertThat(weight.toArray()).containsExactly(2f);
+            assertThat(backend.allocate(DType.F32, 1, 1).toArray()).containsExactly(0f);
+            assertThatThrownBy(() -> backend.fill(adapter, 1)).isInstanceOf(IllegalStateException.class);
         }
     }
 

@@ -1,19 +1,17 @@
-package dev.fenlei.cli.commands;
+package dev.fenlei.lora.evaluate;
 
-import dev.fenlei.cli.Interruption;
-import dev.fenlei.cli.Progress;
 import dev.fenlei.lora.classify.Classifier;
 import dev.fenlei.lora.classify.Decision;
 import dev.fenlei.lora.data.CandidatePolicy;
 import dev.fenlei.lora.data.DataException;
 import dev.fenlei.lora.data.Example;
-import dev.fenlei.lora.evaluate.PredictionRecord;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.function.IntConsumer;
 
 /// How a label is found.
-enum Scoring {
+public enum Scoring {
     /// The probability of every candidate, in one pass.
     LABELS,
     /// What the model writes.
@@ -24,28 +22,26 @@ enum Scoring {
     /// Classifies examples in their order.
     ///
     /// @param source the file, for messages
-    List<PredictionRecord> predict(
-            Classifier classifier,
-            List<Example> examples,
-            CandidatePolicy policy,
-            String source,
-            Progress progress,
-            Interruption interruption) {
+    /// @param done hears how many more examples are done; may throw to end the work
+    /// @throws DataException naming the line, if an example cannot be classified
+    public List<PredictionRecord> predict(
+            Classifier classifier, List<Example> examples, CandidatePolicy policy, String source, IntConsumer done) {
         List<PredictionRecord> records = new ArrayList<>();
         for (int from = 0; from < examples.size(); from += BATCH) {
-            interruption.throwIfRequested();
             List<Example> batch = examples.subList(from, Math.min(examples.size(), from + BATCH));
             List<Decision> decisions = decide(classifier, batch, policy, source);
             for (int i = 0; i < batch.size(); i++) {
                 records.add(record(batch.get(i), decisions.get(i)));
             }
-            progress.advance(batch.size());
+            done.accept(batch.size());
         }
         return records;
     }
 
     /// Classifies a few examples together.
-    List<Decision> decide(Classifier classifier, List<Example> batch, CandidatePolicy policy, String source) {
+    ///
+    /// @throws DataException naming the line, if an example cannot be classified
+    public List<Decision> decide(Classifier classifier, List<Example> batch, CandidatePolicy policy, String source) {
         List<Classifier.Request> requests = new ArrayList<>();
         for (Example example : batch) {
             try {
