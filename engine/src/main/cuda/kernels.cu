@@ -1,5 +1,4 @@
-// All kernels, as one module. To build: see KernelsTest, or
-//   nvcc -arch=compute_80 -O3 -ptx kernels.cu, and ".version 7.0" for the version that the compiler wrote.
+// All kernels, as one module; tools/build-kernels compiles it.
 #include "device.cuh"
 
 #include "elementwise.cuh"

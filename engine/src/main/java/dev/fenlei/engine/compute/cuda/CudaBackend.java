@@ -31,13 +31,15 @@ public final class CudaBackend implements Backend {
     private final Precision precision;
     private final Gpu gpu;
     private final CudaAttention attention;
-    private final DeviceArena arena;
+    private final DeviceArena lasting;
+    private DeviceArena arena;
 
     private CudaBackend(Gpu gpu, Precision precision) {
         this.gpu = gpu;
         this.precision = precision;
         attention = new CudaAttention(gpu, precision);
-        arena = new DeviceArena(gpu);
+        lasting = new DeviceArena(gpu);
+        arena = lasting;
     }
 
     /// Opens the first GPU that `CUDA_VISIBLE_DEVICES` shows.
@@ -66,7 +68,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public Tensor allocate(DType dtype, int rows, int columns) {
-        Tensor tensor = reserve(dtype, rows, columns);
+        Tensor tensor = reserve(arena, dtype, rows, columns);
         gpu.clear(tensor.memory());
         if (tensor.scales() != null) {
             gpu.clear(tensor.scales().memory());
@@ -75,10 +77,10 @@ public final class CudaBackend implements Backend {
     }
 
     /// A tensor with undefined contents.
-    private Tensor reserve(DType dtype, int rows, int columns) {
+    private Tensor reserve(DeviceArena owner, DType dtype, int rows, int columns) {
         long bytes = Math.multiplyExact((long) rows * columns, (long) dtype.bytes());
-        Tensor scales = dtype == DType.I8 ? reserve(DType.F32, rows, 1) : null;
-        return new Tensor(arena.allocate(bytes, Long.BYTES), dtype, rows, columns, columns, scales, gpu);
+        Tensor scales = dtype == DType.I8 ? reserve(owner, DType.F32, rows, 1) : null;
+        return new Tensor(owner.allocate(bytes, Long.BYTES), dtype, rows, columns, columns, scales, gpu);
     }
 
     @Override
@@ -86,7 +88,7 @@ public final class CudaBackend implements Backend {
         if (weights.device() != null) {
             return weights;
         }
-        Tensor placed = reserve(weights.dtype(), weights.rows(), weights.columns());
+        Tensor placed = reserve(lasting, weights.dtype(), weights.rows(), weights.columns());
         gpu.begin();
         land(weights, placed);
         return placed;
@@ -490,8 +492,29 @@ public final class CudaBackend implements Backend {
     }
 
     @Override
+    public Scope newScope() {
+        return new ArenaScope();
+    }
+
+    private final class ArenaScope implements Scope {
+
+        private final DeviceArena outer = arena;
+        private final DeviceArena inner = new DeviceArena(gpu);
+
+        ArenaScope() {
+            arena = inner;
+        }
+
+        @Override
+        public void close() {
+            arena = outer;
+            inner.close();
+        }
+    }
+
+    @Override
     public void close() {
-        arena.close();
+        lasting.close();
         gpu.close();
     }
 }

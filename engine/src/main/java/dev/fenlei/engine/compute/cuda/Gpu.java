@@ -160,7 +160,7 @@ final class Gpu implements Device, AutoCloseable {
     ///
     /// @return their address
     long integers(int... values) {
-        Tensor place = scratch.take(DType.F32, 1, Math.max(1, values.length)); // of the same size
+        Tensor place = scratch.take(DType.F32, 1, Math.max(1, values.length)); // an int takes as much as a float
         staging.upload(MemorySegment.ofArray(values), place.address());
         return place.address();
     }

@@ -166,7 +166,7 @@ final class Kernels {
             return this;
         }
 
-        /// The address of an F32 matrix, and the distance of its rows.
+        /// The address of a matrix whose type the kernel knows, and the distance of its rows.
         Launch matrix(Tensor x) {
             return wide(Gpu.address(x)).wide(x.stride());
         }

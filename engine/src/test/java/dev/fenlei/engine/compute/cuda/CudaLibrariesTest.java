@@ -3,10 +3,13 @@ package dev.fenlei.engine.compute.cuda;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.compute.Precision;
 import dev.fenlei.engine.tensor.DType;
+import dev.fenlei.engine.tensor.Tensor;
 import dev.fenlei.engine.testing.CudaEmulator;
 import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
@@ -138,6 +141,21 @@ class CudaLibrariesTest {
 
     private static CudaLibraries libraries(Map<String, String> properties) {
         return new CudaLibraries(properties::get, Map.<String, String>of()::get);
+    }
+
+    @Test
+    void aScopeGivesItsMemoryBack() {
+        try (CudaBackend backend = CudaEmulator.open(Precision.F32)) {
+            int before = CudaEmulator.held();
+            Tensor lasting;
+            try (Backend.Scope _ = backend.newScope()) {
+                lasting = backend.place(Tensor.of(Arena.ofAuto().allocate(8), DType.F32, 1, 2));
+                backend.allocate(DType.F32, 3, 3);
+                assertThat(CudaEmulator.held()).isEqualTo(before + 2);
+            }
+            assertThat(CudaEmulator.held()).isEqualTo(before + 1);
+            assertThat(lasting.toArray()).containsExactly(0, 0);
+        }
     }
 
     private static String reason(String driver, String cublas) {
