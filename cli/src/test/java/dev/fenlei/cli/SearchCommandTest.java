@@ -61,7 +61,8 @@ class SearchCommandTest {
 
     private List<Object> arguments(Object... more) {
         List<Object> arguments = new ArrayList<>(List.of(
-                "search", "--model", model, "--data", data, "--storage", journal(), "--candidates", "all", "--threads", 2,
+                "search", "--model", model, "--data", data, "--storage", journal(), "--candidates", "all", "--threads",
+                2,
                 "--epochs", 1, "--target-modules", "q_proj", "--max-length", 224));
         arguments.addAll(Arrays.asList(more));
         return arguments;
@@ -133,7 +134,8 @@ class SearchCommandTest {
         Path file = space("lora_r: {type: int, low: 2, high: 3}", "schedule: [linear, cosine]");
         CommandRun run = search("--space", file, "--sampler", "grid", "--trials", 50);
         assertThat(run.status()).as(run.err()).isZero();
-        assertThat(study().trials().stream().map(Trial::externalParameters).map(Object::toString).distinct()).hasSize(4);
+        assertThat(study().trials().stream().map(Trial::externalParameters).map(Object::toString).distinct())
+                .hasSize(4);
         assertThat(study().trials()).hasSize(4);
         assertThat(run.err()).contains("what train would use is not in the space");
     }
@@ -266,7 +268,8 @@ class SearchCommandTest {
                 "--space", space("lr: {low: 1, high: 2}"));
         assertRefused("line 1: the file has no 'high' for 'lr'", "--space", space("lr: {type: float, low: 1}"));
         assertRefused("low 2.0 is above high 1.0", "--space", space("lr: {type: float, low: 2, high: 1}"));
-        assertRefused("must have a number instead of 'much'", "--space", space("lr: {type: float, low: 0, high: much}"));
+        assertRefused("must have a number instead of 'much'", "--space",
+                space("lr: {type: float, low: 0, high: much}"));
         assertRefused("field 'hihg'", "--space", space("lr: {type: float, low: 0, hihg: 1}"));
         assertRefused("must say true or false", "--space", space("lr: {type: float, low: 1, high: 2, log: 3}"));
         assertRefused("choices", "--space", space("batch_size: []"));

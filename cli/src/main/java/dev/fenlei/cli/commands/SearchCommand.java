@@ -105,7 +105,8 @@ public final class SearchCommand extends FenleiCommand {
             description = "Values of a range that grid tries (default: ${DEFAULT-VALUE}).")
     private int gridPoints = 3;
 
-    @Option(names = "--pruner", description = "hyperband, median or none: what gives up hopeless trials (default: hyperband).")
+    @Option(names = "--pruner",
+            description = "hyperband, median or none: what gives up hopeless trials (default: hyperband).")
     private PrunerChoice pruner = PrunerChoice.HYPERBAND;
 
     @Option(names = "--reports-per-epoch", paramLabel = "N",
@@ -181,7 +182,8 @@ public final class SearchCommand extends FenleiCommand {
         DataSet all = DataSet.open(path, columns.options(true));
         DataSet set = Arguments.checked(() -> runOptions.withValidation(all, fixed.training.seed));
         if (set.validation().isEmpty()) {
-            throw new UserErrorException(path + " has no valid.*, and --valid-fraction is 0: there is nothing to judge by");
+            throw new UserErrorException(
+                    path + " has no valid.*, and --valid-fraction is 0: there is nothing to judge by");
         }
         return new DataSet(set.source(), set.train(), set.validation(), List.of(), set.labels());
     }

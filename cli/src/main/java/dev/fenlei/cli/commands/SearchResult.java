@@ -43,7 +43,8 @@ record SearchResult(
         Trial best = state.best().orElse(null);
         if (best != null) {
             DurableFiles.write(
-                    bestFile(), (JSON.writeValueAsString(hyperparameters(best)) + "\n").getBytes(StandardCharsets.UTF_8));
+                    bestFile(),
+                    (JSON.writeValueAsString(hyperparameters(best)) + "\n").getBytes(StandardCharsets.UTF_8));
         }
     }
 
@@ -68,7 +69,8 @@ record SearchResult(
         if (best == null) {
             return List.of();
         }
-        List<String> arguments = new ArrayList<>(List.of("train", "--model", model.toString(), "--data", data.toString()));
+        List<String> arguments = new ArrayList<>(
+                List.of("train", "--model", model.toString(), "--data", data.toString()));
         arguments.addAll(common);
         arguments.addAll(TrialOptions.arguments(best.externalParameters()));
         return arguments;
@@ -131,7 +133,9 @@ record SearchResult(
                 .thenComparing((a, b) -> {
                     double first = valueOf(a);
                     double second = valueOf(b);
-                    return state.direction().better(first, second) ? -1 : state.direction().better(second, first) ? 1 : 0;
+                    return state.direction().better(first, second)
+                            ? -1
+                            : state.direction().better(second, first) ? 1 : 0;
                 });
     }
 

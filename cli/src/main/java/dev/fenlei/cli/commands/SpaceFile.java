@@ -80,8 +80,9 @@ final class SpaceFile {
         boolean categorical = fields.containsKey("choices");
         for (String field : fields.keySet()) {
             if (!(categorical ? CHOICE_FIELDS : RANGE_FIELDS).contains(field)) {
-                throw error(node, "has the field '" + field + "' in '" + name + "'; known are type, low, high, step and log "
-                        + "for ranges, type and choices for choices");
+                throw error(node,
+                        "has the field '" + field + "' in '" + name + "'; known are type, low, high, step and log "
+                                + "for ranges, type and choices for choices");
             }
         }
         Node typeNode = fields.get("type");

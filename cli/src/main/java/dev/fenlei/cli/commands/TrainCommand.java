@@ -129,7 +129,8 @@ public final class TrainCommand extends FenleiCommand {
                     ConsoleLog log = new ConsoleLog(spec().commandLine(), run.path().resolve("console.log"))) {
                 if (resumed == null) {
                     run.writeRun(
-                            RunSettings.of(settings, plan, lora, backend, modelOptions, columns, maxLength), options, model, dataPath);
+                            RunSettings.of(settings, plan, lora, backend, modelOptions, columns, maxLength), options,
+                            model, dataPath);
                 } else {
                     run.requireUnchanged(model, dataPath);
                     warnOfOtherBackend(run, backend);

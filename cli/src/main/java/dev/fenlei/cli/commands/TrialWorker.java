@@ -1,7 +1,7 @@
 package dev.fenlei.cli.commands;
 
-import dev.fenlei.cli.Interruption;
 import dev.fenlei.cli.InterruptedCommandException;
+import dev.fenlei.cli.Interruption;
 import dev.fenlei.cli.UserErrorException;
 import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.model.Decoder;

@@ -32,7 +32,8 @@ public final class Importance {
         if (names.isEmpty()) {
             return Map.of();
         }
-        double[][] points = trials.stream().map(trial -> point(trial, names, trials.getLast())).toArray(double[][]::new);
+        double[][] points = trials.stream().map(trial -> point(trial, names, trials.getLast()))
+                .toArray(double[][]::new);
         double[] values = trials.stream().map(Trial::value).mapToDouble(Double::doubleValue).toArray();
         double[] shares = shares(points, values);
         Map<String, Double> byName = new LinkedHashMap<>();

@@ -16,7 +16,8 @@ import tools.jackson.databind.node.LongNode;
 /// @param step between two values; 0 for any number, 1 for a logarithmic integer
 /// @param log whether ratios count rather than differences
 public record RangeDistribution(boolean integer, double low, double high, double step, boolean log)
-        implements Distribution {
+        implements
+            Distribution {
 
     private static final double MAX_INTEGER = 0x1p53;
 
