@@ -11,6 +11,7 @@ module dev.fenlei.engine {
     exports dev.fenlei.engine.safetensors;
     exports dev.fenlei.engine.compute;
     exports dev.fenlei.engine.compute.cpu;
+    exports dev.fenlei.engine.compute.cuda;
     exports dev.fenlei.engine.model;
     exports dev.fenlei.engine.generate;
 }

@@ -1,5 +1,6 @@
 package dev.fenlei.cli;
 
+import dev.fenlei.engine.compute.cuda.CudaMemoryException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -47,6 +48,9 @@ final class Errors {
     }
 
     static String message(Throwable cause) {
+        if (cause instanceof CudaMemoryException) {
+            return cause.getMessage() + " (--batch-size with --grad-accum, --max-length, --checkpointing)";
+        }
         // The project's own exceptions are written for the user.
         if (cause.getClass().getName().startsWith(OWN_PACKAGES) && cause.getMessage() != null) {
             return cause.getMessage();

@@ -82,7 +82,7 @@ class ResumeTest {
 
         CommandRun other = CommandRun.of("train", "--resume", run, "--lr", 1);
         assertThat(other.status()).isEqualTo(FenleiCommand.BAD_USAGE);
-        assertThat(other.err()).contains("leave out --learning-rate");
+        assertThat(other.err()).contains("leave out --lr");
 
         CommandRun resumed = CommandRun.of("train", "--resume", run, "--threads", 1);
         assertThat(resumed.status()).as(resumed.err()).isZero();

@@ -2,7 +2,7 @@ package dev.fenlei.cli.bench;
 
 import dev.fenlei.cli.JsonInput;
 import dev.fenlei.cli.UserErrorException;
-import dev.fenlei.engine.compute.cpu.CpuBackend;
+import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.model.Decoder;
 import dev.fenlei.engine.model.ModelConfig;
 import dev.fenlei.engine.model.Quantization;
@@ -30,7 +30,7 @@ public final class ClassifyBenchmark {
 
     /// @throws UserErrorException if the data do not have the form, or do not fit the model
     public static Result run(
-            Path model, Path data, CpuBackend backend, Quantization quantization, Repetitions repetitions)
+            Path model, Path data, Backend backend, int threads, Quantization quantization, Repetitions repetitions)
             throws IOException {
         try (Decoder decoder = Decoder.load(model, backend, quantization)) {
             Workload work = read(data, decoder.config());
@@ -47,15 +47,15 @@ public final class ClassifyBenchmark {
                     "model", model.toString(),
                     "prompts", prompts,
                     "labels", work.queries().getFirst().labels().size(),
-                    "products", backend.products());
+                    "products", backend.name());
             double[] promptRates = Arrays.stream(seconds).map(s -> prompts / s).toArray();
             double[] tokenRates = Arrays.stream(seconds).map(s -> work.tokens() / s).toArray();
             return new Result(
                     List.of(
                             Measurement.of(
-                                    "classify", "prompts", "prompts/s", promptRates, backend.threads(), details),
+                                    "classify", "prompts", "prompts/s", promptRates, threads, details),
                             Measurement.of(
-                                    "classify", "prompt tokens", "tokens/s", tokenRates, backend.threads(), details)),
+                                    "classify", "prompt tokens", "tokens/s", tokenRates, threads, details)),
                     scores);
         }
     }

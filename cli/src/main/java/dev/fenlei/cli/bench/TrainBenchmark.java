@@ -3,7 +3,7 @@ package dev.fenlei.cli.bench;
 import dev.fenlei.cli.Interruption;
 import dev.fenlei.cli.JsonInput;
 import dev.fenlei.cli.UserErrorException;
-import dev.fenlei.engine.compute.cpu.CpuBackend;
+import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.model.Decoder;
 import dev.fenlei.engine.model.ModelConfig;
 import dev.fenlei.engine.model.Quantization;
@@ -65,7 +65,7 @@ public record TrainBenchmark(int steps, int warmUp, int batchSize, int accumulat
 
     /// @throws UserErrorException if the data do not have the form, or do not fit the model
     public Result run(
-            Path model, Path data, CpuBackend backend, Quantization quantization, Interruption interruption)
+            Path model, Path data, Backend backend, int threads, Quantization quantization, Interruption interruption)
             throws IOException {
         try (Decoder decoder = Decoder.load(model, backend, quantization)) {
             List<TrainingExample> examples = read(data, decoder.config());
@@ -78,7 +78,7 @@ public record TrainBenchmark(int steps, int warmUp, int batchSize, int accumulat
                 return !interruption.requested();
             });
             interruption.throwIfRequested();
-            return result(model, done, times, examples.size(), backend);
+            return result(model, done, times, examples.size(), backend, threads);
         }
     }
 
@@ -91,7 +91,8 @@ public record TrainBenchmark(int steps, int warmUp, int batchSize, int accumulat
                 SEED, false, false, all, null);
     }
 
-    private Result result(Path model, List<Trainer.Step> done, List<Long> times, int examples, CpuBackend backend) {
+    private Result result(Path model, List<Trainer.Step> done, List<Long> times, int examples, Backend backend,
+            int threads) {
         int perEpoch = Math.ceilDiv(examples, window());
         double[] tokens = new double[steps];
         double[] rows = new double[steps];
@@ -109,14 +110,14 @@ public record TrainBenchmark(int steps, int warmUp, int batchSize, int accumulat
                 "grad_accum", accumulation,
                 "lora_r", rank,
                 "lora_dropout", dropout,
-                "products", backend.products(),
+                "products", backend.name(),
                 "warm_up", warmUp,
                 "first_loss", done.getFirst().loss(),
                 "last_loss", done.getLast().loss());
         return new Result(
                 List.of(
-                        Measurement.of("train", "tokens", "tokens/s", tokens, backend.threads(), details),
-                        Measurement.of("train", "examples", "examples/s", rows, backend.threads(), details)),
+                        Measurement.of("train", "tokens", "tokens/s", tokens, threads, details),
+                        Measurement.of("train", "examples", "examples/s", rows, threads, details)),
                 done.stream().map(Trainer.Step::loss).toList());
     }
 

@@ -14,6 +14,7 @@ import dev.fenlei.cli.bench.Repetitions;
 import dev.fenlei.cli.bench.ServeBenchmark;
 import dev.fenlei.cli.bench.TokenizeBenchmark;
 import dev.fenlei.cli.bench.TrainBenchmark;
+import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.compute.Precision;
 import dev.fenlei.engine.compute.cpu.CpuBackend;
 import dev.fenlei.engine.compute.cpu.GemmBenchmark;
@@ -97,6 +98,9 @@ public final class BenchCommand extends FenleiCommand {
 
     @Option(names = "--threads", description = "Threads that compute (default: the number of processors).")
     private @Nullable Integer threads;
+
+    @Option(names = "--device", description = "train, classify: auto, cpu or cuda (default: cpu).")
+    private ModelOptions.Device device = ModelOptions.Device.CPU;
 
     @Option(names = "--shape", paramLabel = "SHAPE",
             description = "gemm: the product to measure, MxNxK or MxNxK:bf16 for the type of the weights; repeatable "
@@ -209,18 +213,18 @@ public final class BenchCommand extends FenleiCommand {
     private void train() throws IOException {
         TrainBenchmark benchmark = Arguments.checked(() -> new TrainBenchmark(
                 steps, warmUp, batchSize, accumulation, rank, dropout));
-        try (CpuBackend backend = backend()) {
+        try (Backend backend = deviceBackend()) {
             TrainBenchmark.Result result = benchmark.run(
-                    model.directory(), data(), backend, quantization, interruption());
+                    model.directory(), data(), backend, threads(), quantization, interruption());
             print(result.measurements());
             save("losses", result.losses());
         }
     }
 
     private void classify() throws IOException {
-        try (CpuBackend backend = backend()) {
+        try (Backend backend = deviceBackend()) {
             ClassifyBenchmark.Result result = ClassifyBenchmark.run(
-                    model.directory(), data(), backend, quantization, repetitions());
+                    model.directory(), data(), backend, threads(), quantization, repetitions());
             print(result.measurements());
             save("scores", result.scores());
         }
@@ -263,6 +267,11 @@ public final class BenchCommand extends FenleiCommand {
         }
         say(String.format(
                 Locale.ROOT, "%s with random weights, %.2f GB, written to %s", known, bytes / 1e9, directory));
+    }
+
+    /// What computes where the GPU can be measured too.
+    private Backend deviceBackend() throws IOException {
+        return ModelOptions.backend(device, model.directory(), threads(), precision);
     }
 
     private CpuBackend backend() throws IOException {

@@ -1,9 +1,9 @@
 package dev.fenlei.cli.commands;
 
 import dev.fenlei.cli.FenleiCommand;
-import dev.fenlei.cli.doctor.CudaProbe;
 import dev.fenlei.cli.doctor.Machine;
 import dev.fenlei.cli.doctor.SlowSetting;
+import dev.fenlei.engine.compute.cuda.CudaStatus;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,7 +24,7 @@ public final class DoctorCommand extends FenleiCommand {
     @Override
     protected int run() {
         Machine machine = Machine.examine();
-        CudaProbe.Result cuda = CudaProbe.probe();
+        CudaStatus cuda = CudaStatus.probe();
         List<SlowSetting> slow = SlowSetting.find(machine);
         if (json) {
             printJson(machine, cuda, slow);
@@ -34,7 +34,7 @@ public final class DoctorCommand extends FenleiCommand {
         return OK;
     }
 
-    private void printJson(Machine machine, CudaProbe.Result cuda, List<SlowSetting> slow) {
+    private void printJson(Machine machine, CudaStatus cuda, List<SlowSetting> slow) {
         Map<String, Object> report = new LinkedHashMap<>();
         report.put("machine", machine);
         report.put("cuda", cuda);
@@ -45,7 +45,7 @@ public final class DoctorCommand extends FenleiCommand {
         out().println(mapper.writeValueAsString(report));
     }
 
-    private void printText(Machine machine, CudaProbe.Result cuda, List<SlowSetting> slow) {
+    private void printText(Machine machine, CudaStatus cuda, List<SlowSetting> slow) {
         PrintWriter out = out();
         out.println("Java          " + machine.javaVersion() + ", " + machine.vmName() + ", " + machine.javaHome());
         out.println("System        " + machine.system() + (machine.cpu().isEmpty() ? "" : ", " + machine.cpu()));
@@ -57,13 +57,11 @@ public final class DoctorCommand extends FenleiCommand {
         out.println("Memory        heap up to " + mebibytes(machine.maxHeapBytes()) + ", machine "
                 + mebibytes(machine.physicalMemoryBytes()) + ", free " + mebibytes(machine.freeMemoryBytes()));
         out.println("Native calls  " + (machine.nativeAccess() ? "allowed" : "not allowed"));
-        if (cuda.devices().isEmpty()) {
-            out.println("CUDA          no: " + cuda.reason());
-        } else {
-            cuda.devices().forEach(device -> out.println("CUDA          " + device.name() + ", "
-                    + mebibytes(device.memoryBytes()) + ", driver for CUDA " + cuda.driverVersion()));
-            out.println("cuBLAS        " + (cuda.reason().isEmpty() ? cuda.cublasLibrary() : "no: " + cuda.reason()));
-        }
+        cuda.devices().forEach(device -> out.println("GPU           " + device.name() + ", "
+                + mebibytes(device.memoryBytes()) + ", compute capability " + device.computeCapability()));
+        out.println("CUDA          " + (cuda.reason().isEmpty()
+                ? "driver for CUDA " + cuda.driverVersion() + ", " + cuda.cublasLibrary()
+                : "no: " + cuda.reason()));
         out.println(slow.isEmpty() ? "Nothing here makes Fenlei slower than it need be." : "Slower than it need be:");
         slow.forEach(setting -> out.println("  - " + setting.advice()));
     }

@@ -31,10 +31,10 @@ final class Resumption {
         ParseResult parsed = spec.commandLine().getParseResult();
         List<String> chosen = new ArrayList<>();
         for (OptionSpec option : spec.options()) {
-            String name = option.longestName();
-            if (OF_THE_CALL.contains(name)) {
+            if (OF_THE_CALL.contains(option.longestName())) {
                 continue;
             }
+            String name = option.names()[0]; // later ones are spellings that other systems have
             if (parsed.hasMatchedOption(option)) {
                 option.originalStringValues().forEach(value -> chosen.add(name + "=" + value));
             } else {
@@ -72,8 +72,8 @@ final class Resumption {
     static void restoreOptions(CommandSpec spec, Path run) throws IOException {
         CommandLine command = spec.commandLine();
         String surplus = command.getParseResult().matchedOptions().stream()
-                .map(OptionSpec::longestName)
-                .filter(name -> !OF_THE_CALL.contains(name))
+                .filter(option -> !OF_THE_CALL.contains(option.longestName()))
+                .map(option -> option.names()[0])
                 .collect(Collectors.joining(", "));
         if (!surplus.isEmpty()) {
             throw new ParameterException(

@@ -34,6 +34,7 @@ final class RunSettings {
         all.put("seed", settings.seed());
         all.put("threads", modelOptions.threads);
         all.put("backend", backend.name());
+        all.put("quantization", modelOptions.quantization.name().toLowerCase(Locale.ROOT));
         all.put("max_length", maxLength);
         all.put("candidates", columns.candidates);
         all.put("lora_r", lora.rank());

@@ -35,6 +35,13 @@ public interface Backend extends AutoCloseable {
         return () -> {};
     }
 
+    /// A tensor of weights where this backend computes with them: the tensor itself if it can use host memory, else a copy that
+    /// lives until the backend is closed. The operations take tensors that came from this backend, and the results of this
+    /// method; only [#copy] takes any.
+    default Tensor place(Tensor weights) {
+        return weights;
+    }
+
     /// A new scratch space for the tensors of one step.
     Workspace newWorkspace();
 
@@ -154,6 +161,9 @@ public interface Backend extends AutoCloseable {
     /// `table[ids[i]] += rows[i]` in order of `i`; an id may occur more than once.
     void scatterAddRows(Tensor rows, int[] ids, Tensor table);
 
+    /// Single elements: `x[rows[i]][columns[i]]` for every i, on the host.
+    float[] pick(Tensor x, int[] rows, int[] columns);
+
     /// Softmax cross-entropy and its gradient. For each row: `losses[i] = −ln softmax(logits[i])[targets[i]]`, then
     /// `logits[i] = scale · (softmax(logits[i]) − onehot(targets[i]))`, in place. Columns from `classes` on do not take
     /// part (their gradient is 0): rows of the vocabulary that no token has.
@@ -174,7 +184,7 @@ public interface Backend extends AutoCloseable {
     void fill(Tensor x, float value);
 
     /// `to = from`, converted (rounded to nearest even) where the types differ. Rows of I8 get scales that suit them
-    /// ([dev.fenlei.engine.tensor.Int8]), even if `from` is I8 with others.
+    /// ([dev.fenlei.engine.tensor.Int8]), even if `from` is I8 with others. Either may lie in host memory.
     void copy(Tensor from, Tensor to);
 
     /// Inverted dropout (Srivastava et al. 2014): element `i` (in row order) is kept and multiplied by `1/(1−p)` when the

@@ -40,7 +40,7 @@ public final class Decoder implements AutoCloseable {
         Rotary rotary = new Rotary(backend, config);
         embedding = new Embedding(
                 "model.embed_tokens",
-                weights.tensor("model.embed_tokens.weight", source, config.vocabSize(), hidden));
+                place("model.embed_tokens.weight", source, config.vocabSize(), hidden));
         for (int i = 0; i < config.layers(); i++) {
             String layer = "model.layers." + i;
             layers.add(new DecoderLayer(
@@ -55,7 +55,8 @@ public final class Decoder implements AutoCloseable {
                 : linear("lm_head", config.vocabSize(), hidden, false, source);
     }
 
-    /// Opens a model directory in Hugging Face form. The weights stay where they are, mapped.
+    /// Opens a model directory in Hugging Face form. The weights stay where they are, mapped, unless the backend computes in
+    /// memory of its own.
     ///
     /// @throws IOException if a file is missing, breaks its format, or does not fit the configuration
     public static Decoder load(Path directory, Backend backend) throws IOException {
@@ -107,11 +108,15 @@ public final class Decoder implements AutoCloseable {
     private Linear linear(String name, int out, int in, boolean bias, Path source) throws IOException {
         String matrix = name + ".weight";
         Tensor weight = quantization.apply(backend, weights, matrix, weights.tensor(matrix, source, out, in));
-        return new Linear(name, weight, bias ? weights.tensor(name + ".bias", source, out) : null);
+        return new Linear(name, backend.place(weight), bias ? place(name + ".bias", source, out) : null);
     }
 
     private RmsNorm norm(String name, int width, Path source) throws SafetensorsException {
-        return new RmsNorm(name, weights.tensor(name + ".weight", source, width), config.rmsNormEps());
+        return new RmsNorm(name, place(name + ".weight", source, width), config.rmsNormEps());
+    }
+
+    private Tensor place(String name, Path source, long... shape) throws SafetensorsException {
+        return backend.place(weights.tensor(name, source, shape));
     }
 
     /// The shape of the model.

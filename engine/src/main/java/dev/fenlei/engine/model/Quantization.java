@@ -5,6 +5,7 @@ import dev.fenlei.engine.safetensors.Weights;
 import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import java.io.IOException;
+import java.util.Objects;
 
 /// Whether the matrices of a model are held in fewer bits than they are stored in.
 ///
@@ -34,8 +35,9 @@ public enum Quantization {
     /// Quantises the tensor `name` to `to`.
     static void quantise(Backend backend, Weights weights, String name, Tensor weight, Tensor to) throws IOException {
         backend.copy(weight, to);
-        for (int row = 0; row < to.rows(); row++) {
-            if (!Float.isFinite(to.scale(row))) {
+        float[] scales = Objects.requireNonNull(to.scales()).toArray();
+        for (int row = 0; row < scales.length; row++) {
+            if (!Float.isFinite(scales[row])) {
                 throw new ModelException(
                         weights.file(name),
                         "tensor '" + name + "' holds an infinite value or NaN in row " + row

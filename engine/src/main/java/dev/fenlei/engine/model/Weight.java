@@ -41,7 +41,7 @@ public final class Weight {
         return vector;
     }
 
-    /// The elements as they are on disk, of any type.
+    /// The elements as they are on disk, of any type, where the backend computes.
     public Tensor frozen() {
         return frozen;
     }

@@ -3,6 +3,8 @@ package dev.fenlei.engine.safetensors;
 import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
@@ -104,7 +106,10 @@ public final class SafetensorsWriter {
                 : 1;
         for (int row = 0; row < tensor.rows(); row += rowsAtOnce) {
             Tensor part = tensor.rows(row, Math.min(tensor.rows(), row + rowsAtOnce));
-            DurableFiles.writeFully(channel, part.memory().asSlice(0, part.byteSize()).asByteBuffer());
+            try (Arena arena = Arena.ofConfined()) {
+                MemorySegment bytes = part.onHost(arena).memory().asSlice(0, part.byteSize());
+                DurableFiles.writeFully(channel, bytes.asByteBuffer());
+            }
         }
     }
 }

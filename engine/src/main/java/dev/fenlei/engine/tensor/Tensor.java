@@ -1,6 +1,8 @@
 package dev.fenlei.engine.tensor;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import org.jspecify.annotations.Nullable;
 
@@ -10,14 +12,19 @@ import org.jspecify.annotations.Nullable;
 /// [Workspace], a backend or a mapped file does, and a tensor must not be used after its owner is closed.
 /// Slices share memory with the tensor they were taken from.
 ///
+/// Most tensors lie in host memory. Those that lie in a [Device]'s are copied by every method that shows elements to the host
+/// or takes some from it, so that such a method also waits for the device.
+///
 /// @param memory the native memory that holds the elements, starting at the first one
 /// @param dtype the element type
 /// @param rows the number of rows
 /// @param columns the number of elements in a row
 /// @param stride the distance between the starts of consecutive rows, in elements; at least `columns`
 /// @param scales rows × 1, what the elements of each row are to be multiplied by: for I8, and only there
+/// @param device in whose memory the elements lie; null for the host's
 public record Tensor(
-        MemorySegment memory, DType dtype, int rows, int columns, int stride, @Nullable Tensor scales) {
+        MemorySegment memory, DType dtype, int rows, int columns, int stride, @Nullable Tensor scales,
+        @Nullable Device device) {
 
     private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
     private static final ValueLayout.OfShort SHORT = ValueLayout.JAVA_SHORT_UNALIGNED;
@@ -41,21 +48,21 @@ public record Tensor(
         }
     }
 
-    /// A tensor of a type without scales.
+    /// A tensor in host memory, of a type without scales.
     public Tensor(MemorySegment memory, DType dtype, int rows, int columns, int stride) {
-        this(memory, dtype, rows, columns, stride, null);
+        this(memory, dtype, rows, columns, stride, null, null);
     }
 
-    /// A tensor whose rows follow one another without gaps.
+    /// A tensor in host memory whose rows follow one another without gaps.
     public static Tensor of(MemorySegment memory, DType dtype, int rows, int columns) {
         return new Tensor(memory, dtype, rows, columns, columns);
     }
 
     /// An I8 tensor whose rows follow one another without gaps.
     ///
-    /// @param scales rows × 1, any type but I8
+    /// @param scales rows × 1, any type but I8; where they lie, the elements do
     public static Tensor int8(MemorySegment memory, int rows, int columns, Tensor scales) {
-        return new Tensor(memory, DType.I8, rows, columns, columns, scales);
+        return new Tensor(memory, DType.I8, rows, columns, columns, scales, scales.device);
     }
 
     /// What the elements of a row are to be multiplied by: 1 without scales.
@@ -87,11 +94,12 @@ public record Tensor(
     public Tensor rows(int from, int to) {
         checkRange(from, to, rows, "rows");
         if (from == to) {
-            return new Tensor(MemorySegment.NULL, dtype, 0, columns, stride, scales == null ? null : scales.rows(0, 0));
+            return new Tensor(
+                    MemorySegment.NULL, dtype, 0, columns, stride, scales == null ? null : scales.rows(0, 0), device);
         }
         return new Tensor(
                 memory.asSlice((long) from * stride * dtype.bytes()), dtype, to - from, columns, stride,
-                scales == null ? null : scales.rows(from, to));
+                scales == null ? null : scales.rows(from, to), device);
     }
 
     /// One row as a `1 × columns` tensor.
@@ -103,9 +111,10 @@ public record Tensor(
     public Tensor columns(int from, int to) {
         checkRange(from, to, columns, "columns");
         if (rows == 0 || from == to) {
-            return new Tensor(MemorySegment.NULL, dtype, rows, to - from, stride, scales);
+            return new Tensor(MemorySegment.NULL, dtype, rows, to - from, stride, scales, device);
         }
-        return new Tensor(memory.asSlice((long) from * dtype.bytes()), dtype, rows, to - from, stride, scales);
+        return new Tensor(
+                memory.asSlice((long) from * dtype.bytes()), dtype, rows, to - from, stride, scales, device);
     }
 
     /// The same elements under another shape. Needs a contiguous tensor without scales and an equal number of elements.
@@ -113,11 +122,32 @@ public record Tensor(
         if (scales != null || !isContiguous() || (long) newRows * newColumns != size()) {
             throw new IllegalArgumentException("cannot reshape " + this + " to " + newRows + " x " + newColumns);
         }
-        return Tensor.of(memory, dtype, newRows, newColumns);
+        return new Tensor(memory, dtype, newRows, newColumns, newColumns, null, device);
+    }
+
+    /// The same elements in host memory: this tensor if it lies there, else a copy without gaps.
+    ///
+    /// @param allocator of the copy's memory
+    public Tensor onHost(SegmentAllocator allocator) {
+        if (device == null) {
+            return this;
+        }
+        Tensor copy = likeThis(allocator, scales == null ? null : scales.onHost(allocator));
+        device.read(this, copy.memory);
+        return copy;
+    }
+
+    /// A tensor of the same type and shape in host memory.
+    private Tensor likeThis(SegmentAllocator allocator, @Nullable Tensor itsScales) {
+        return new Tensor(
+                allocator.allocate(byteSize(), Long.BYTES), dtype, rows, columns, columns, itsScales, null);
     }
 
     /// One element, widened to single precision. For tests, reports and small work on the host.
     public float get(int row, int column) {
+        if (device != null) {
+            return row(row).columns(column, column + 1).toArray()[0];
+        }
         long index = (long) row * stride + column;
         return switch (dtype) {
             case F32 -> memory.get(FLOAT, index * 4);
@@ -129,6 +159,13 @@ public record Tensor(
 
     /// Stores one element, rounded to nearest even where the type is narrower; for I8 by the scale that the row has.
     public void set(int row, int column, float value) {
+        if (device != null) {
+            if (scales != null) {
+                throw new UnsupportedOperationException("rows of I8 on a device are stored as a whole");
+            }
+            row(row).columns(column, column + 1).copyFrom(new float[] {value});
+            return;
+        }
         long index = (long) row * stride + column;
         switch (dtype) {
             case F32 -> memory.set(FLOAT, index * 4, value);
@@ -138,8 +175,13 @@ public record Tensor(
         }
     }
 
-    /// All elements in row order, widened to single precision. For host memory only.
+    /// All elements in row order, widened to single precision.
     public float[] toArray() {
+        if (device != null) {
+            try (Arena arena = Arena.ofConfined()) {
+                return onHost(arena).toArray();
+            }
+        }
         float[] values = new float[Math.toIntExact(size())];
         for (int r = 0, i = 0; r < rows; r++) {
             if (dtype == DType.F32) {
@@ -154,13 +196,23 @@ public record Tensor(
         return values;
     }
 
-    /// Stores all elements in row order, rounded where the type is narrower; for I8 by scales that suit each row. For host
-    /// memory only.
+    /// Stores all elements in row order, rounded where the type is narrower; for I8 by scales that suit each row.
     ///
     /// @param values as many as there are elements, or more
     public void copyFrom(float[] values) {
         if (values.length < size()) {
             throw new IllegalArgumentException(values.length + " values for " + this);
+        }
+        if (device != null) {
+            try (Arena arena = Arena.ofConfined()) {
+                Tensor copy = likeThis(arena, scales == null ? null : scales.likeThis(arena, null));
+                copy.copyFrom(values);
+                device.write(copy.memory, this);
+                if (scales != null && copy.scales != null) {
+                    scales.copyFrom(copy.scales.toArray());
+                }
+            }
+            return;
         }
         for (int r = 0, i = 0; r < rows; r++) {
             if (dtype == DType.F32) {

@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// Scratch memory of one step: hands out tensors from large blocks by moving a pointer, and takes them all back at once.
 ///
@@ -22,10 +23,26 @@ public final class Workspace implements AutoCloseable {
     private static final long MAX_BLOCK_BYTES = 64L << 20;
     private static final long ALIGNMENT = 64;
 
-    private final Arena arena = Arena.ofShared();
+    private final Arena arena;
+    private final @Nullable Device device;
     private final List<MemorySegment> blocks = new ArrayList<>();
     private int block;
     private long offset;
+
+    /// Scratch in host memory.
+    @SuppressWarnings("MustBeClosedChecker") // closed by close
+    public Workspace() {
+        this(Arena.ofShared(), null);
+    }
+
+    /// Scratch in a device's memory.
+    ///
+    /// @param arena allocates that memory; closed with the workspace
+    /// @param device null for host memory
+    public Workspace(Arena arena, @Nullable Device device) {
+        this.arena = arena;
+        this.device = device;
+    }
 
     /// An F32 tensor of the given shape with undefined contents.
     public Tensor take(int rows, int columns) {
@@ -46,9 +63,8 @@ public final class Workspace implements AutoCloseable {
         }
         MemorySegment memory = blocks.get(block).asSlice(offset, bytes);
         offset += padded;
-        return dtype == DType.I8
-                ? Tensor.int8(memory, rows, columns, take(rows, 1))
-                : Tensor.of(memory, dtype, rows, columns);
+        return new Tensor(
+                memory, dtype, rows, columns, columns, dtype == DType.I8 ? take(rows, 1) : null, device);
     }
 
     /// The present position.

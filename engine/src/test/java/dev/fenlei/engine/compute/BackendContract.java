@@ -252,6 +252,17 @@ public abstract class BackendContract extends BackendFixture {
     }
 
     @Test
+    void pick() {
+        Pair x = normal(7, 33);
+        int[] rows = randomIds(40, 7);
+        int[] columns = randomIds(40, 33);
+        assertThat(subject.pick(x.subject(), rows, columns)).isEqualTo(reference.pick(x.reference(), rows, columns));
+        assertThat(subject.pick(x.subject(), new int[0], new int[0])).isEmpty();
+        assertThatThrownBy(() -> subject.pick(x.subject(), new int[] {7}, new int[] {0}))
+                .isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
     void crossEntropy() {
         for (int n : SIZES) {
             for (int extra : new int[] {0, 3}) {

@@ -229,6 +229,15 @@ public final class ReferenceBackend implements Backend {
     }
 
     @Override
+    public float[] pick(Tensor x, int[] rows, int[] columns) {
+        float[] elements = new float[rows.length];
+        for (int i = 0; i < rows.length; i++) {
+            elements[i] = x.get(rows[i], columns[i]);
+        }
+        return elements;
+    }
+
+    @Override
     public void crossEntropy(Tensor logits, int[] targets, int classes, float scale, Tensor losses) {
         double[][] x = values(logits);
         for (int i = 0; i < x.length; i++) {

@@ -161,7 +161,7 @@ class TensorTest {
     void scalesBelongToI8() {
         MemorySegment memory = arena.allocate(16);
         assertThatThrownBy(() -> Tensor.of(memory, DType.I8, 2, 2)).isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> new Tensor(memory, DType.F32, 2, 2, 2, ones(2)))
+        assertThatThrownBy(() -> new Tensor(memory, DType.F32, 2, 2, 2, ones(2), null))
                 .isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> Tensor.int8(memory, 2, 2, ones(3))).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> Tensor.int8(memory, 2, 2, ones(2)).reshape(1, 4))

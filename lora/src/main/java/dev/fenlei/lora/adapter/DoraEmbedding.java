@@ -51,12 +51,13 @@ final class DoraEmbedding implements Embedding.Adaptation, AdaptedModule {
     public void merge(Backend backend, Tensor merged) {
         update.merge(backend, merged);
         double[] norms = squaresOfColumns(backend, merged);
-        Tensor m = factors.magnitude().parameter().value();
+        float[] values = factors.magnitude().parameter().value().toArray();
+        for (int i = 0; i < norms.length; i++) {
+            values[i] = norms[i] == 0 ? 0 : (float) (values[i] / Math.sqrt(norms[i]));
+        }
         try (Workspace workspace = backend.newWorkspace()) {
             Tensor scales = workspace.take(1, norms.length);
-            for (int i = 0; i < norms.length; i++) {
-                scales.set(0, i, norms[i] == 0 ? 0 : (float) (m.get(0, i) / Math.sqrt(norms[i])));
-            }
+            scales.copyFrom(values);
             backend.scaleColumns(merged, scales, 0, merged);
         }
     }
@@ -72,8 +73,9 @@ final class DoraEmbedding implements Embedding.Adaptation, AdaptedModule {
                 Tensor sums = workspace.take(1, table.columns());
                 backend.fill(sums, 0);
                 backend.columnDots(rows, rows, sums);
+                float[] added = sums.toArray();
                 for (int i = 0; i < result.length; i++) {
-                    result[i] += sums.get(0, i);
+                    result[i] += added[i];
                 }
             }
         }

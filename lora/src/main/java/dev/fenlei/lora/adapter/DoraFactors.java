@@ -40,11 +40,12 @@ final class DoraFactors {
 
     /// Sets m to the norms of the frozen map.
     void initialize(Backend backend) {
-        Tensor m = magnitude.parameter().value();
         double[] frozen = squares(backend);
-        for (int i = 0; i < frozen.length; i++) {
-            m.set(0, i, (float) Math.sqrt(frozen[i]));
+        float[] m = new float[frozen.length];
+        for (int i = 0; i < m.length; i++) {
+            m[i] = (float) Math.sqrt(frozen[i]);
         }
+        magnitude.parameter().value().copyFrom(m);
     }
 
     private double[] squares(Backend backend) {
@@ -73,6 +74,8 @@ final class DoraFactors {
         float[] g = gram.toArray();
         float[] up = b.toArray();
         float[] m = magnitude.parameter().value().toArray();
+        float[] c = new float[m.length];
+        float[] inverses = new float[m.length];
         for (int i = 0; i < frozen.length; i++) {
             double cross = 0;
             double own = 0;
@@ -86,9 +89,11 @@ final class DoraFactors {
             }
             double norm = Math.sqrt(Math.max(0, frozen[i] + 2 * scaling * cross + scaling * scaling * own));
             double inverse = norm == 0 ? 0 : 1 / norm; // such an output is 0 whatever its factor
-            inverseNorms.set(0, i, (float) inverse);
-            factors.set(0, i, (float) (m[i] * inverse));
+            inverses[i] = (float) inverse;
+            c[i] = (float) (m[i] * inverse);
         }
+        inverseNorms.copyFrom(inverses);
+        factors.copyFrom(c);
         current = !pass.training();
     }
 

@@ -57,11 +57,11 @@ final class DoraLinear implements Adaptation, AdaptedModule {
     @Override
     public void merge(Backend backend, Tensor merged) {
         update.merge(backend, merged);
-        Tensor m = factors.magnitude().parameter().value();
+        float[] m = factors.magnitude().parameter().value().toArray();
         for (int i = 0; i < merged.rows(); i++) {
             double norm = Math.sqrt(backend.sumOfSquares(merged.row(i)));
             if (norm > 0) {
-                backend.scale(merged.row(i), (float) (m.get(0, i) / norm));
+                backend.scale(merged.row(i), (float) (m[i] / norm));
             }
         }
     }

@@ -119,10 +119,11 @@ public final class Merger {
         double difference = 0;
         double greatest = Double.MIN_NORMAL;
         for (int r = 0; r < exact.rows(); r++) {
-            for (int c = 0; c < exact.columns(); c++) {
-                float value = exact.get(r, c);
-                difference = Math.max(difference, Math.abs((double) value - rounded.get(r, c)));
-                greatest = Math.max(greatest, Math.abs(value));
+            float[] values = exact.row(r).toArray();
+            float[] stored = rounded.row(r).toArray();
+            for (int c = 0; c < values.length; c++) {
+                difference = Math.max(difference, Math.abs((double) values[c] - stored[c]));
+                greatest = Math.max(greatest, Math.abs(values[c]));
             }
         }
         absoluteError = Math.max(absoluteError, difference);

@@ -10,6 +10,7 @@ import dev.fenlei.engine.tensor.Workspace;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntUnaryOperator;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -179,14 +180,24 @@ public final class LabelScorer implements AutoCloseable {
     /// @param first the row of its first node, which may lie before or behind these
     private void take(Tensor logits, int first, Item item, NodeScores scores) {
         LabelTrie trie = item.trie();
-        for (int node = Math.max(0, -first); node < item.nodes() && first + node < logits.rows(); node++) {
-            scores.end()[node] = logits.get(first + node, endToken);
+        int[] nodes = IntStream.range(Math.max(0, -first), Math.min(item.nodes(), logits.rows() - first)).toArray();
+        int[] endTokens = new int[nodes.length];
+        Arrays.fill(endTokens, endToken);
+        float[] ends = decoder.backend().pick(logits, Arrays.stream(nodes).map(node -> first + node).toArray(),
+                endTokens);
+        for (int i = 0; i < nodes.length; i++) {
+            scores.end()[nodes[i]] = ends[i];
         }
-        for (int row = 0; row < trie.rows(); row++) {
-            int parent = first + (trie.parent(row) == AttentionMask.ROOT ? 0 : trie.parent(row) + 1);
-            if (parent >= 0 && parent < logits.rows()) {
-                scores.token()[row + 1] = logits.get(parent, trie.token(row));
-            }
+        IntUnaryOperator parent = row -> first + (trie.parent(row) == AttentionMask.ROOT ? 0 : trie.parent(row) + 1);
+        int[] children = IntStream.range(0, trie.rows())
+                .filter(row -> parent.applyAsInt(row) >= 0 && parent.applyAsInt(row) < logits.rows())
+                .toArray();
+        float[] tokens = decoder.backend()
+                .pick(
+                        logits, Arrays.stream(children).map(parent).toArray(),
+                        Arrays.stream(children).map(trie::token).toArray());
+        for (int i = 0; i < children.length; i++) {
+            scores.token()[children[i] + 1] = tokens[i];
         }
     }
 

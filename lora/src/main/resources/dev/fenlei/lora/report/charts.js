@@ -59,16 +59,26 @@ const Charts = (() => {
     return list;
   }
 
+  // Powers of ten, and between them 2 and 5 or all digits where there are few.
+  function logTicks(a, b) {
+    const digits = b - a > 3 ? [1] : b - a > 1 ? [1, 2, 5] : [1, 2, 3, 4, 5, 6, 7, 8, 9];
+    const list = [];
+    for (let power = Math.floor(a); power <= b; power++) {
+      for (const digit of digits) {
+        const place = power + Math.log10(digit);
+        if (place >= a - 1e-9 && place <= b + 1e-9) list.push(digit * 10 ** power);
+      }
+    }
+    const every = Math.ceil(list.length / 8);
+    return list.filter((_, i) => i % every === 0);
+  }
+
   function scale(low, high, from, to, log, count) {
     const f = log ? Math.log10 : v => v;
     let [a, b] = [f(low), f(high)];
     if (a === b) { a -= log ? 0.5 : Math.abs(a) * 0.1 || 0.5; b += log ? 0.5 : Math.abs(b) * 0.1 || 0.5; }
     const at = value => from + (f(value) - a) / (b - a) * (to - from);
-    let marks = ticks(a, b, count);
-    if (log) {
-      const whole = marks.filter(m => Math.abs(m - Math.round(m)) < 1e-9).map(m => Math.round(m));
-      marks = (whole.length > 1 ? whole : marks).map(m => 10 ** m);
-    }
+    const marks = log ? logTicks(a, b) : ticks(a, b, count);
     return {at, marks, value: place => { const v = a + (place - from) / (to - from) * (b - a); return log ? 10 ** v : v; }};
   }
 

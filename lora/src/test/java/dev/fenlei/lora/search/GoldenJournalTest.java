@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -50,8 +51,10 @@ class GoldenJournalTest {
                     trial.intermediate()).containsEntry(Integer.valueOf(step), value.asDouble()));
             assertThat(trial.externalParameters()).hasSize(3);
             json.path("params").forEachEntry((name, value) -> assertThat(
-                    trial.externalParameters().get(name).asString()).isEqualTo(value.asString()));
-            assertThat(trial.userAttributes().get("note").asString()).isEqualTo("trial " + trial.number());
+                    Objects.requireNonNull(trial.externalParameters().get(name)).asString())
+                    .isEqualTo(value.asString()));
+            assertThat(Objects.requireNonNull(trial.userAttributes().get("note")).asString())
+                    .isEqualTo("trial " + trial.number());
             assertThat(trial.started()).isNotNull();
             assertThat(trial.completed()).isAfter(trial.started());
         }

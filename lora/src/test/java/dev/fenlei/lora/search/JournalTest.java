@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -107,7 +108,7 @@ class JournalTest {
         assertThat(read).isEqualTo(study.state());
         assertThat(read.trials()).extracting(Trial::state)
                 .containsExactly(TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL);
-        assertThat(read.trials().get(0).userAttributes().get("note").asString()).isEqualTo("好");
+        assertThat(Objects.requireNonNull(read.trials().get(0).userAttributes().get("note")).asString()).isEqualTo("好");
         assertThat(read.trials().get(1).value()).isEqualTo(0.75);
         assertThat(read.trials().get(2).value()).isNull();
         assertThat(read.trials()).allMatch(trial -> space().contains(trial.parameters()));

@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -27,7 +28,7 @@ class PrunersTest {
     /// @return the step at which it was pruned, 0 if it was not
     private static int work(Study study, Pruner pruner, int trials) throws Exception {
         try (ActiveTrial trial = study.next(SPACE, new RandomSampler(11), pruner, trials).orElseThrow()) {
-            double x = trial.parameters().get("x").doubleValue();
+            double x = Objects.requireNonNull(trial.parameters().get("x")).doubleValue();
             for (int step = 1; step <= 9; step++) {
                 if (!trial.report(step, x * step)) {
                     trial.prune(Map.of());
@@ -80,7 +81,8 @@ class PrunersTest {
                 .filter(key -> key.startsWith("completed_rung_"))
                 .count()).isLessThanOrEqualTo(3));
         // The best survive where they compete.
-        double best = state.trials().stream().mapToDouble(trial -> trial.parameters().get("x")).max().orElseThrow();
+        double best = state.trials().stream().mapToDouble(trial -> Objects.requireNonNull(trial.parameters().get("x")))
+                .max().orElseThrow();
         assertThat(state.best().orElseThrow().parameters().get("x")).isEqualTo(best);
     }
 

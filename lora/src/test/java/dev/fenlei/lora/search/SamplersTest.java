@@ -10,6 +10,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
@@ -34,8 +35,9 @@ class SamplersTest {
                 "x", RangeDistribution.floats(-5, 10), "y", RangeDistribution.floats(0, 15)))) {
             @Override
             double at(Map<String, Double> p) {
-                double x = p.get("x");
-                double y = p.get("y") - 5.1 / (4 * Math.PI * Math.PI) * x * x + 5 / Math.PI * x - 6;
+                double x = Objects.requireNonNull(p.get("x"));
+                double y = Objects.requireNonNull(p.get("y")) - 5.1 / (4 * Math.PI * Math.PI) * x * x + 5 / Math.PI * x
+                        - 6;
                 return y * y + 10 * (1 - 1 / (8 * Math.PI)) * Math.cos(x) + 10;
             }
         },
@@ -56,9 +58,10 @@ class SamplersTest {
                         IntNode.valueOf(2), IntNode.valueOf(4), IntNode.valueOf(8)))))) {
             @Override
             double at(Map<String, Double> p) {
-                double step = Math.log10(p.get("lr") * p.get("alpha")) + 2.5;
-                double scale = Math.log(p.get("alpha") / 32);
-                return step * step + 0.2 * scale * scale + 0.3 * Math.abs(p.get("batch") - 1);
+                double step = Math.log10(Objects.requireNonNull(p.get("lr")) * Objects.requireNonNull(p.get("alpha")))
+                        + 2.5;
+                double scale = Math.log(Objects.requireNonNull(p.get("alpha")) / 32);
+                return step * step + 0.2 * scale * scale + 0.3 * Math.abs(Objects.requireNonNull(p.get("batch")) - 1);
             }
         };
 
@@ -102,7 +105,8 @@ class SamplersTest {
     private static double median(Function function, LongFunction<Sampler> samplers) {
         double[] best = new double[SEEDS];
         for (int seed = 0; seed < SEEDS; seed++) {
-            best[seed] = run(function.space, samplers.apply(seed), TRIALS, function::at).best().orElseThrow().value();
+            StudyState study = run(function.space, samplers.apply(seed), TRIALS, function::at);
+            best[seed] = Objects.requireNonNull(study.best().orElseThrow().value());
         }
         Arrays.sort(best);
         return 0.5 * (best[SEEDS / 2 - 1] + best[SEEDS / 2]);

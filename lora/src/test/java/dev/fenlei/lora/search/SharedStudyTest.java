@@ -45,7 +45,7 @@ class SharedStudyTest {
                     return;
                 }
                 try (ActiveTrial trial = next.get()) {
-                    double x = trial.parameters().get("x").doubleValue();
+                    double x = Objects.requireNonNull(trial.parameters().get("x")).doubleValue();
                     trial.report(1, 2 * x * x);
                     Thread.sleep(Long.parseLong(args[1]));
                     trial.report(2, x * x);
@@ -82,7 +82,7 @@ class SharedStudyTest {
         assertThat(study.trials()).extracting(Trial::number)
                 .containsExactlyElementsOf(IntStream.range(0, TRIALS).boxed().toList());
         for (Trial trial : study.trials()) {
-            double x = trial.parameters().get("x");
+            double x = Objects.requireNonNull(trial.parameters().get("x"));
             assertThat(trial.value()).isEqualTo(x * x);
             assertThat(trial.intermediate()).containsEntry(1, 2 * x * x).containsEntry(2, x * x).hasSize(2);
         }

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -58,9 +59,9 @@ class StudyPageTest {
     }
 
     private static void work(ActiveTrial trial) throws Exception {
-        double rate = Math.log10(trial.parameters().get("learning_rate").doubleValue() / 5e-4);
-        double rank = (trial.parameters().get("lora_r").doubleValue() - 12) / 12;
-        double batch = trial.parameters().get("batch_size").doubleValue() == 8 ? 0.02 : 0;
+        double rate = Math.log10(Objects.requireNonNull(trial.parameters().get("learning_rate")).doubleValue() / 5e-4);
+        double rank = (Objects.requireNonNull(trial.parameters().get("lora_r")).doubleValue() - 12) / 12;
+        double batch = Objects.requireNonNull(trial.parameters().get("batch_size")).doubleValue() == 8 ? 0.02 : 0;
         double value = 0.9 - 0.15 * rate * rate - 0.03 * rank * rank - batch;
         if (trial.number() == 7) {
             trial.fail("step 12: the loss is NaN <script>alert(1)</script>");

@@ -12,6 +12,7 @@ import dev.fenlei.tokenizer.ChatTemplate;
 import dev.fenlei.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,6 +22,9 @@ import org.jspecify.annotations.Nullable;
 
 /// One base model, its adapters, and what turns texts into tokens for them.
 public final class Models implements AutoCloseable {
+
+    private static final int WARM_UP_PASSES = 5;
+    private static final Duration WARM_UP = Duration.ofSeconds(1);
 
     private final Backend backend;
     private final Decoder decoder;
@@ -45,6 +49,7 @@ public final class Models implements AutoCloseable {
             try {
                 Models models = new Models(settings.model(), backend, decoder);
                 models.addAll(settings);
+                models.warmUp();
                 return models;
             } catch (IOException | RuntimeException e) {
                 decoder.close();
@@ -53,6 +58,15 @@ public final class Models implements AutoCloseable {
         } catch (IOException | RuntimeException e) {
             backend.close();
             throw e;
+        }
+    }
+
+    /// Classifies a text a few times, so that the first request finds compiled code and the beginning that all prompts share.
+    /// Passes of a large model take so long by themselves that one is enough.
+    private void warmUp() {
+        long end = System.nanoTime() + WARM_UP.toNanos();
+        for (int pass = 0; pass < WARM_UP_PASSES && System.nanoTime() < end; pass++) {
+            defaultModel().classifier().classify("今天的新闻。", List.of("财经", "体育"));
         }
     }
 

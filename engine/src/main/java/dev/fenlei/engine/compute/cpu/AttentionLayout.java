@@ -1,6 +1,7 @@
 package dev.fenlei.engine.compute.cpu;
 
 import dev.fenlei.engine.compute.AttentionMask;
+import dev.fenlei.engine.compute.Checks;
 import java.util.Arrays;
 
 /// How the rows of a packed batch are cut for attention: sequences, whose keys are packed together, and blocks of queries.

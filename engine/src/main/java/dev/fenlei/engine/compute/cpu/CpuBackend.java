@@ -2,6 +2,7 @@ package dev.fenlei.engine.compute.cpu;
 
 import dev.fenlei.engine.compute.AttentionMask;
 import dev.fenlei.engine.compute.Backend;
+import dev.fenlei.engine.compute.Checks;
 import dev.fenlei.engine.compute.Precision;
 import dev.fenlei.engine.compute.cpu.x86.Bf16Rung;
 import dev.fenlei.engine.tensor.DType;
@@ -216,7 +217,7 @@ public final class CpuBackend implements Backend {
     public void rmsNorm(Tensor x, Tensor weight, float eps, Tensor y, Tensor inverseRms) {
         Checks.f32(x, "x");
         Checks.like(y, "y", x);
-        checkGroups(x, weight, inverseRms);
+        Checks.groups(x, weight, inverseRms);
         norm.forward(x, weight, eps, y, inverseRms);
     }
 
@@ -226,7 +227,7 @@ public final class CpuBackend implements Backend {
         Checks.f32(dy, "dy");
         Checks.like(x, "x", dy);
         Checks.like(dx, "dx", dy);
-        checkGroups(x, weight, inverseRms);
+        Checks.groups(x, weight, inverseRms);
         if (dWeight != null) {
             Checks.f32(dWeight, "dWeight", 1, weight.columns());
         }
@@ -236,7 +237,7 @@ public final class CpuBackend implements Backend {
     @Override
     public void rotary(Tensor x, int[] positions, Tensor cos, Tensor sin, int headDim, boolean inverse) {
         Checks.f32(x, "x");
-        checkHeads(x, "x", headDim);
+        Checks.heads(x, "x", headDim);
         Checks.that(headDim % 2 == 0, "headDim must be even: %d", headDim);
         Checks.f32(cos, "cos", cos.rows(), headDim / 2);
         Checks.like(sin, "sin", cos);
@@ -255,10 +256,10 @@ public final class CpuBackend implements Backend {
             int headDim,
             Tensor out,
             Tensor logSumExp) {
-        checkAttention(q, k, v, out, logSumExp, mask, headDim);
+        Checks.attention(q, k, v, out, logSumExp, mask, headDim);
         if (mask.prefixLength() > 0) {
-            checkPrefix(prefixKeys, "prefixKeys", mask.prefixLength(), k.columns());
-            checkPrefix(prefixValues, "prefixValues", mask.prefixLength(), k.columns());
+            Checks.prefix(prefixKeys, "prefixKeys", mask.prefixLength(), k.columns());
+            Checks.prefix(prefixValues, "prefixValues", mask.prefixLength(), k.columns());
         }
         if (CpuDecodeAttention.suits(mask, headDim)) {
             decodeAttention.forward(q, k, v, prefixKeys, prefixValues, mask, headDim, out, logSumExp);
@@ -280,7 +281,7 @@ public final class CpuBackend implements Backend {
             Tensor dq,
             Tensor dk,
             Tensor dv) {
-        checkAttention(q, k, v, out, logSumExp, mask, headDim);
+        Checks.attention(q, k, v, out, logSumExp, mask, headDim);
         Checks.that(mask.prefixLength() == 0, "there is no backward of attention with a prefix");
         Checks.that(!mask.hasTree(), "there is no backward of attention with tree rows");
         Checks.like(dOut, "dOut", q);
@@ -324,8 +325,20 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public float[] pick(Tensor x, int[] rowNumbers, int[] columnNumbers) {
+        Checks.f32(x, "x");
+        Checks.ids(rowNumbers, "rows", columnNumbers.length, x.rows());
+        Checks.ids(columnNumbers, "columns", rowNumbers.length, x.columns());
+        float[] elements = new float[rowNumbers.length];
+        for (int i = 0; i < elements.length; i++) {
+            elements[i] = x.get(rowNumbers[i], columnNumbers[i]);
+        }
+        return elements;
+    }
+
+    @Override
     public void crossEntropy(Tensor logits, int[] targets, int classes, float scale, Tensor losses) {
-        checkClasses(logits, classes);
+        Checks.classes(logits, classes);
         Checks.ids(targets, "targets", logits.rows(), classes);
         Checks.f32(losses, "losses", 1, logits.rows());
         crossEntropy.crossEntropy(logits, targets, classes, scale, losses);
@@ -333,7 +346,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public void logSoftmax(Tensor logits, int classes) {
-        checkClasses(logits, classes);
+        Checks.classes(logits, classes);
         crossEntropy.logSoftmax(logits, classes);
     }
 
@@ -390,44 +403,5 @@ public final class CpuBackend implements Backend {
     public void close() {
         pool.close();
         arena.close();
-    }
-
-    private static void checkGroups(Tensor x, Tensor weight, Tensor inverseRms) {
-        int n = weight.columns();
-        Checks.shape(weight, "weight", 1, n);
-        Checks.that(n > 0 && x.columns() % n == 0, "groups of %d elements do not fill %s", n, x);
-        Checks.f32(inverseRms, "inverseRms", x.rows(), x.columns() / n);
-    }
-
-    private static void checkAttention(
-            Tensor q, Tensor k, Tensor v, Tensor out, Tensor logSumExp, AttentionMask mask, int headDim) {
-        Checks.f32(q, "q", mask.queryCount(), q.columns());
-        Checks.f32(k, "k", mask.rows(), k.columns());
-        Checks.like(v, "v", k);
-        Checks.like(out, "out", q);
-        checkHeads(q, "q", headDim);
-        checkHeads(k, "k", headDim);
-        Checks.that(
-                k.columns() > 0 && q.columns() % k.columns() == 0,
-                "%d query heads cannot share %d key-value heads", q.columns() / headDim, k.columns() / headDim);
-        Checks.f32(logSumExp, "logSumExp", mask.queryCount(), q.columns() / headDim);
-    }
-
-    private static void checkHeads(Tensor x, String name, int headDim) {
-        Checks.that(headDim > 0 && x.columns() % headDim == 0, "heads of %d do not fill %s: %s", headDim, name, x);
-    }
-
-    private static void checkPrefix(@Nullable Tensor prefix, String name, int length, int columns) {
-        if (prefix == null || prefix.rows() < length) {
-            throw new IllegalArgumentException("%s must have %d rows: %s".formatted(name, length, prefix));
-        }
-        Checks.f32(prefix, name, prefix.rows(), columns);
-    }
-
-    private static void checkClasses(Tensor logits, int classes) {
-        Checks.f32(logits, "logits");
-        Checks.that(
-                classes > 0 && classes <= logits.columns(),
-                "classes must be in 1 .. %d: %d", logits.columns(), classes);
     }
 }

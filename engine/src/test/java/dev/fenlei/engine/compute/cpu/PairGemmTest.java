@@ -109,7 +109,7 @@ class PairGemmTest {
         // Ends with the last row's last element, so that reading beyond it is noticed.
         long size = ((long) (rows - 1) * stride + columns) * dtype.bytes();
         Tensor scales = dtype == DType.I8 ? random(arena, DType.F32, rows, 1, 0, random) : null;
-        Tensor tensor = new Tensor(arena.allocate(size, 64), dtype, rows, columns, stride, scales);
+        Tensor tensor = new Tensor(arena.allocate(size, 64), dtype, rows, columns, stride, scales, null);
         for (int i = 0; i < rows; i++) {
             for (int j = 0; j < columns; j++) {
                 tensor.set(i, j, (float) random.nextDouble() - 0.5f);
