@@ -276,6 +276,7 @@ class SearchCommandTest {
         assertRefused("not valid YAML", "--space", space("batch_size: ["));
         assertRefused("must hold parameters", "--space", space("- 1"));
         assertRefused("--lora-r is given, but lora_r is searched", "--lora-r", 4);
+        assertRefused("--lr is given, but learning_rate is searched", "--learning-rate", 1e-3);
         assertRefused("--trials", "--trials", 0);
         assertRefused("a study's name", "--study", "../x");
         assertRefused("expected a time such as 90s", "--timeout", "soon");

@@ -202,7 +202,7 @@ public final class SearchCommand extends FenleiCommand {
     private static void requireFree(SearchSpace space, List<String> common) {
         for (String option : common) {
             for (String parameter : space.distributions().keySet()) {
-                if (("--" + nameOf(option)).equals(TrialOptions.option(parameter))) {
+                if (String.valueOf(TrialOptions.option(nameOf(option))).equals(TrialOptions.option(parameter))) {
                     throw new UserErrorException("--" + nameOf(option) + " is given, but " + parameter
                             + " is searched; leave one of them out");
                 }

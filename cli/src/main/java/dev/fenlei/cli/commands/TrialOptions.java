@@ -48,10 +48,10 @@ final class TrialOptions {
         return CommandSpec.forAnnotatedObject(new TrialOptions());
     }
 
-    /// The option of a parameter, under its longest name; null if there is none. `learning_rate` and `lr` are `--learning-rate`.
+    /// The option of a parameter, in its first spelling; null if there is none. `learning_rate` and `lr` are `--lr`.
     static @Nullable String option(String parameter) {
         OptionSpec option = spec().optionsMap().get("--" + parameter.replace('_', '-').toLowerCase(Locale.ROOT));
-        return option == null ? null : option.longestName();
+        return option == null ? null : option.names()[0];
     }
 
     /// Whether an argument such as `--lora-r=8` is an option of a trial.
@@ -66,7 +66,7 @@ final class TrialOptions {
                 .toList();
     }
 
-    /// All names that [#option] knows, the longest of each.
+    /// All names that [#option] knows, one of each option.
     static TreeSet<String> names() {
         TreeSet<String> names = new TreeSet<>();
         spec().options().forEach(option -> names.add(option.longestName().substring(2).replace('-', '_')));
@@ -81,13 +81,13 @@ final class TrialOptions {
         return loraPlus.applyTo(training.settings(examples, recipe));
     }
 
-    /// What the options mean when they are not given, by the options' longest names, as far as that is one value.
+    /// What the options mean when they are not given, by the options' first spellings, as far as that is one value.
     static Map<String, String> defaults(Recipe recipe) {
         return Map.ofEntries(
                 Map.entry("--epochs", Integer.toString(recipe.epochs())),
                 Map.entry("--batch-size", Integer.toString(recipe.batchSize())),
                 Map.entry("--grad-accum", Integer.toString(recipe.accumulation())),
-                Map.entry("--learning-rate", Double.toString(recipe.learningRate())),
+                Map.entry("--lr", Double.toString(recipe.learningRate())),
                 Map.entry("--schedule", recipe.schedule().name().toLowerCase(Locale.ROOT)),
                 Map.entry("--warmup", Double.toString(recipe.warmup())),
                 Map.entry("--weight-decay", "0"),
