@@ -62,7 +62,7 @@ public final class GenerateBenchmark {
                 others.add((times.getLast() - times.get(1)) / 1e9);
             });
             Map<String, Object> details = Map.of(
-                    "model", model.toString(), "prompt_tokens", promptTokens, "products", backend.products(),
+                    "model", model.toString(), "prompt_tokens", promptTokens, "products", backend.name(),
                     "quantization", quantization.name().toLowerCase(Locale.ROOT));
             Measurement read = Measurement.of("generate", "read", "GB/s", bandwidth, backend.threads(), Map.of());
             Measurement prefill = Measurement.of(
