@@ -42,8 +42,8 @@ public final class QuantizeCommand extends FenleiCommand {
             bar.close();
             out().printf(
                     Locale.ROOT,
-                    "quantized %d tensors into %s: %.2f GB, before %.2f GB; relative error of the weights %.4f%n",
-                    report.tensors(), out, report.bytes() / 1e9, report.bytesBefore() / 1e9,
+                    "quantized %d tensors into %s: %,.1f MB, before %,.1f MB; relative error of the weights %.4f%n",
+                    report.tensors(), out, report.bytes() / 1e6, report.bytesBefore() / 1e6,
                     report.relativeError());
         }
         return OK;
