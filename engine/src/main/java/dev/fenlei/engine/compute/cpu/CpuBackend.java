@@ -168,13 +168,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public void matmul(Tensor a, boolean transposeA, Tensor b, boolean transposeB, float alpha, float beta, Tensor c) {
-        int m = transposeA ? a.columns() : a.rows();
-        int k = transposeA ? a.rows() : a.columns();
-        int n = transposeB ? b.rows() : b.columns();
-        Checks.that(
-                k == (transposeB ? b.columns() : b.rows()), "inner sizes differ: %s%s times %s%s",
-                a, transposeA ? " transposed" : "", b, transposeB ? " transposed" : "");
-        Checks.f32(c, "c", m, n);
+        Checks.matmul(a, transposeA, b, transposeB, c);
         gemm.matmul(a, transposeA, b, transposeB, alpha, beta, c);
     }
 
@@ -199,49 +193,32 @@ public final class CpuBackend implements Backend {
 
     @Override
     public void scaleColumns(Tensor x, Tensor factors, float beta, Tensor y) {
-        Checks.f32(x, "x");
-        Checks.f32(factors, "factors", 1, x.columns());
-        Checks.like(y, "y", x);
+        Checks.scaleColumns(x, factors, y);
         columns.scale(x, factors, beta, y);
     }
 
     @Override
     public void columnDots(Tensor a, Tensor b, Tensor dots) {
-        Checks.f32(a, "a");
-        Checks.like(b, "b", a);
-        Checks.f32(dots, "dots", 1, a.columns());
+        Checks.columnDots(a, b, dots);
         columns.dots(a, b, dots);
     }
 
     @Override
     public void rmsNorm(Tensor x, Tensor weight, float eps, Tensor y, Tensor inverseRms) {
-        Checks.f32(x, "x");
-        Checks.like(y, "y", x);
-        Checks.groups(x, weight, inverseRms);
+        Checks.rmsNorm(x, weight, y, inverseRms);
         norm.forward(x, weight, eps, y, inverseRms);
     }
 
     @Override
     public void rmsNormBackward(
             Tensor dy, Tensor x, Tensor weight, Tensor inverseRms, Tensor dx, @Nullable Tensor dWeight) {
-        Checks.f32(dy, "dy");
-        Checks.like(x, "x", dy);
-        Checks.like(dx, "dx", dy);
-        Checks.groups(x, weight, inverseRms);
-        if (dWeight != null) {
-            Checks.f32(dWeight, "dWeight", 1, weight.columns());
-        }
+        Checks.rmsNormBackward(dy, x, weight, inverseRms, dx, dWeight);
         norm.backward(dy, x, weight, inverseRms, dx, dWeight);
     }
 
     @Override
     public void rotary(Tensor x, int[] positions, Tensor cos, Tensor sin, int headDim, boolean inverse) {
-        Checks.f32(x, "x");
-        Checks.heads(x, "x", headDim);
-        Checks.that(headDim % 2 == 0, "headDim must be even: %d", headDim);
-        Checks.f32(cos, "cos", cos.rows(), headDim / 2);
-        Checks.like(sin, "sin", cos);
-        Checks.ids(positions, "positions", x.rows(), cos.rows());
+        Checks.rotary(x, positions, cos, sin, headDim);
         rotary.apply(x, positions, cos, sin, headDim, inverse);
     }
 
@@ -256,11 +233,7 @@ public final class CpuBackend implements Backend {
             int headDim,
             Tensor out,
             Tensor logSumExp) {
-        Checks.attention(q, k, v, out, logSumExp, mask, headDim);
-        if (mask.prefixLength() > 0) {
-            Checks.prefix(prefixKeys, "prefixKeys", mask.prefixLength(), k.columns());
-            Checks.prefix(prefixValues, "prefixValues", mask.prefixLength(), k.columns());
-        }
+        Checks.attention(q, k, v, prefixKeys, prefixValues, mask, headDim, out, logSumExp);
         if (CpuDecodeAttention.suits(mask, headDim)) {
             decodeAttention.forward(q, k, v, prefixKeys, prefixValues, mask, headDim, out, logSumExp);
             return;
@@ -281,46 +254,31 @@ public final class CpuBackend implements Backend {
             Tensor dq,
             Tensor dk,
             Tensor dv) {
-        Checks.attention(q, k, v, out, logSumExp, mask, headDim);
-        Checks.that(mask.prefixLength() == 0, "there is no backward of attention with a prefix");
-        Checks.that(!mask.hasTree(), "there is no backward of attention with tree rows");
-        Checks.like(dOut, "dOut", q);
-        Checks.like(dq, "dq", q);
-        Checks.like(dk, "dk", k);
-        Checks.like(dv, "dv", v);
+        Checks.attentionBackward(dOut, q, k, v, out, logSumExp, mask, headDim, dq, dk, dv);
         attentionBackward.backward(dOut, q, k, v, out, logSumExp, mask, headDim, dq, dk, dv);
     }
 
     @Override
     public void swiGlu(Tensor gate, Tensor up, Tensor out) {
-        Checks.f32(gate, "gate");
-        Checks.like(up, "up", gate);
-        Checks.like(out, "out", gate);
+        Checks.swiGlu(gate, up, out);
         elementwise.swiGlu(gate, up, out);
     }
 
     @Override
     public void swiGluBackward(Tensor dOut, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {
-        Checks.f32(dOut, "dOut");
-        Checks.like(gate, "gate", dOut);
-        Checks.like(up, "up", dOut);
-        Checks.like(dGate, "dGate", dOut);
-        Checks.like(dUp, "dUp", dOut);
+        Checks.swiGluBackward(dOut, gate, up, dGate, dUp);
         elementwise.swiGluBackward(dOut, gate, up, dGate, dUp);
     }
 
     @Override
     public void gatherRows(Tensor table, int[] ids, Tensor out) {
-        Checks.f32(out, "out", ids.length, table.columns());
-        Checks.ids(ids, "ids", out.rows(), table.rows());
+        Checks.gatherRows(table, ids, out);
         rows.gather(table, ids, out);
     }
 
     @Override
     public void scatterAddRows(Tensor added, int[] ids, Tensor table) {
-        Checks.f32(table, "table");
-        Checks.f32(added, "rows", ids.length, table.columns());
-        Checks.ids(ids, "ids", added.rows(), table.rows());
+        Checks.scatterAddRows(added, ids, table);
         rows.scatterAdd(added, ids, table);
     }
 
@@ -338,9 +296,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public void crossEntropy(Tensor logits, int[] targets, int classes, float scale, Tensor losses) {
-        Checks.classes(logits, classes);
-        Checks.ids(targets, "targets", logits.rows(), classes);
-        Checks.f32(losses, "losses", 1, logits.rows());
+        Checks.crossEntropy(logits, targets, classes, losses);
         crossEntropy.crossEntropy(logits, targets, classes, scale, losses);
     }
 
@@ -377,9 +333,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public void dropout(Tensor x, float p, long key, boolean accumulate, Tensor out) {
-        Checks.f32(x, "x");
-        Checks.like(out, "out", x);
-        Checks.that(p >= 0 && p < 1, "p must be at least 0 and below 1: %s", p);
+        Checks.dropout(x, p, out);
         dropout.apply(x, p, key, accumulate, out);
     }
 
@@ -391,11 +345,7 @@ public final class CpuBackend implements Backend {
 
     @Override
     public void adamW(Tensor parameter, Tensor gradient, Tensor m, Tensor v, AdamWStep step, float gradientScale) {
-        Checks.f32(parameter, "parameter");
-        Checks.like(gradient, "gradient", parameter);
-        Checks.like(m, "m", parameter);
-        Checks.like(v, "v", parameter);
-        Checks.that(step.step() >= 1, "steps are counted from 1: %d", step.step());
+        Checks.adamW(parameter, gradient, m, v, step);
         optimizer.adamW(parameter, gradient, m, v, step, gradientScale);
     }
 

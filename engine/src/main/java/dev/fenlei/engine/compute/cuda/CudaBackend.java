@@ -106,13 +106,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void matmul(Tensor a, boolean transposeA, Tensor b, boolean transposeB, float alpha, float beta, Tensor c) {
-        int m = transposeA ? a.columns() : a.rows();
-        int k = transposeA ? a.rows() : a.columns();
-        int n = transposeB ? b.rows() : b.columns();
-        Checks.that(
-                k == (transposeB ? b.columns() : b.rows()), "inner sizes differ: %s%s times %s%s",
-                a, transposeA ? " transposed" : "", b, transposeB ? " transposed" : "");
-        Checks.f32(c, "c", m, n);
+        Checks.matmul(a, transposeA, b, transposeB, c);
         gpu.begin();
         multiply(a, transposeA, b, transposeB, alpha, beta, c);
     }
@@ -178,9 +172,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void scaleColumns(Tensor x, Tensor factors, float beta, Tensor y) {
-        Checks.f32(x, "x");
-        Checks.f32(factors, "factors", 1, x.columns());
-        Checks.like(y, "y", x);
+        Checks.scaleColumns(x, factors, y);
         gpu.begin();
         gpu.kernels().launch("scale_columns").matrix(x).vector(factors).real(beta).matrix(y)
                 .shape(x.rows(), x.columns())
@@ -189,18 +181,14 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void columnDots(Tensor a, Tensor b, Tensor dots) {
-        Checks.f32(a, "a");
-        Checks.like(b, "b", a);
-        Checks.f32(dots, "dots", 1, a.columns());
+        Checks.columnDots(a, b, dots);
         gpu.begin();
         columnSums(a, b, null, 1, dots);
     }
 
     @Override
     public void rmsNorm(Tensor x, Tensor weight, float eps, Tensor y, Tensor inverseRms) {
-        Checks.f32(x, "x");
-        Checks.like(y, "y", x);
-        Checks.groups(x, weight, inverseRms);
+        Checks.rmsNorm(x, weight, y, inverseRms);
         gpu.begin();
         gpu.kernels().launch("rms_norm").matrix(x).typedVector(weight).real(eps).matrix(y).matrix(inverseRms)
                 .integer(inverseRms.columns()).integer(weight.columns())
@@ -210,28 +198,19 @@ public final class CudaBackend implements Backend {
     @Override
     public void rmsNormBackward(
             Tensor dy, Tensor x, Tensor weight, Tensor inverseRms, Tensor dx, @Nullable Tensor dWeight) {
-        Checks.f32(dy, "dy");
-        Checks.like(x, "x", dy);
-        Checks.like(dx, "dx", dy);
-        Checks.groups(x, weight, inverseRms);
+        Checks.rmsNormBackward(dy, x, weight, inverseRms, dx, dWeight);
         gpu.begin();
         gpu.kernels().launch("rms_norm_backward").matrix(dy).matrix(x).typedVector(weight).matrix(inverseRms)
                 .matrix(dx).integer(inverseRms.columns()).integer(weight.columns())
                 .run(Math.multiplyExact(x.rows(), inverseRms.columns()), 1, Kernels.threadsFor(weight.columns()));
         if (dWeight != null) {
-            Checks.f32(dWeight, "dWeight", 1, weight.columns());
             columnSums(dy, x, inverseRms, inverseRms.columns(), dWeight);
         }
     }
 
     @Override
     public void rotary(Tensor x, int[] positions, Tensor cos, Tensor sin, int headDim, boolean inverse) {
-        Checks.f32(x, "x");
-        Checks.heads(x, "x", headDim);
-        Checks.that(headDim % 2 == 0, "headDim must be even: %d", headDim);
-        Checks.f32(cos, "cos", cos.rows(), headDim / 2);
-        Checks.like(sin, "sin", cos);
-        Checks.ids(positions, "positions", x.rows(), cos.rows());
+        Checks.rotary(x, positions, cos, sin, headDim);
         gpu.begin();
         gpu.kernels().launch("rotary").matrix(x).wide(gpu.integers(positions)).matrix(cos).matrix(sin)
                 .integer(headDim / 2).real(inverse ? -1 : 1).shape(x.rows(), x.columns() / 2)
@@ -249,11 +228,7 @@ public final class CudaBackend implements Backend {
             int headDim,
             Tensor out,
             Tensor logSumExp) {
-        Checks.attention(q, k, v, out, logSumExp, mask, headDim);
-        if (mask.prefixLength() > 0) {
-            Checks.prefix(prefixKeys, "prefixKeys", mask.prefixLength(), k.columns());
-            Checks.prefix(prefixValues, "prefixValues", mask.prefixLength(), k.columns());
-        }
+        Checks.attention(q, k, v, prefixKeys, prefixValues, mask, headDim, out, logSumExp);
         gpu.begin();
         attention.forward(q, k, v, prefixKeys, prefixValues, mask, headDim, out, logSumExp);
     }
@@ -271,22 +246,14 @@ public final class CudaBackend implements Backend {
             Tensor dq,
             Tensor dk,
             Tensor dv) {
-        Checks.attention(q, k, v, out, logSumExp, mask, headDim);
-        Checks.that(mask.prefixLength() == 0, "there is no backward of attention with a prefix");
-        Checks.that(!mask.hasTree(), "there is no backward of attention with tree rows");
-        Checks.like(dOut, "dOut", q);
-        Checks.like(dq, "dq", q);
-        Checks.like(dk, "dk", k);
-        Checks.like(dv, "dv", v);
+        Checks.attentionBackward(dOut, q, k, v, out, logSumExp, mask, headDim, dq, dk, dv);
         gpu.begin();
         attention.backward(dOut, q, k, v, out, logSumExp, mask, headDim, dq, dk, dv);
     }
 
     @Override
     public void swiGlu(Tensor gate, Tensor up, Tensor out) {
-        Checks.f32(gate, "gate");
-        Checks.like(up, "up", gate);
-        Checks.like(out, "out", gate);
+        Checks.swiGlu(gate, up, out);
         gpu.begin();
         gpu.kernels().launch("swiglu").matrix(gate).matrix(up).matrix(out).shape(gate.rows(), gate.columns())
                 .overElements(gate.rows(), gate.columns());
@@ -294,11 +261,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void swiGluBackward(Tensor dOut, Tensor gate, Tensor up, Tensor dGate, Tensor dUp) {
-        Checks.f32(dOut, "dOut");
-        Checks.like(gate, "gate", dOut);
-        Checks.like(up, "up", dOut);
-        Checks.like(dGate, "dGate", dOut);
-        Checks.like(dUp, "dUp", dOut);
+        Checks.swiGluBackward(dOut, gate, up, dGate, dUp);
         gpu.begin();
         gpu.kernels().launch("swiglu_backward").matrix(dOut).matrix(gate).matrix(up).matrix(dGate).matrix(dUp)
                 .shape(dOut.rows(), dOut.columns())
@@ -307,8 +270,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void gatherRows(Tensor table, int[] ids, Tensor out) {
-        Checks.f32(out, "out", ids.length, table.columns());
-        Checks.ids(ids, "ids", out.rows(), table.rows());
+        Checks.gatherRows(table, ids, out);
         gpu.begin();
         gpu.kernels().launch("gather_rows").typed(table).wide(gpu.integers(ids)).matrix(out)
                 .shape(out.rows(), out.columns())
@@ -317,9 +279,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void scatterAddRows(Tensor added, int[] ids, Tensor table) {
-        Checks.f32(table, "table");
-        Checks.f32(added, "rows", ids.length, table.columns());
-        Checks.ids(ids, "ids", added.rows(), table.rows());
+        Checks.scatterAddRows(added, ids, table);
         gpu.begin();
         int[] order = IntStream.range(0, ids.length).boxed()
                 .sorted((i, j) -> Integer.compare(ids[i], ids[j])) // stable, so that rows of one place stay in order
@@ -351,9 +311,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void crossEntropy(Tensor logits, int[] targets, int classes, float scale, Tensor losses) {
-        Checks.classes(logits, classes);
-        Checks.ids(targets, "targets", logits.rows(), classes);
-        Checks.f32(losses, "losses", 1, logits.rows());
+        Checks.crossEntropy(logits, targets, classes, losses);
         gpu.begin();
         gpu.kernels().launch("cross_entropy").matrix(logits).wide(gpu.integers(targets)).integer(classes)
                 .integer(logits.columns()).real(scale).vector(losses)
@@ -444,9 +402,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void dropout(Tensor x, float p, long key, boolean accumulate, Tensor out) {
-        Checks.f32(x, "x");
-        Checks.like(out, "out", x);
-        Checks.that(p >= 0 && p < 1, "p must be at least 0 and below 1: %s", p);
+        Checks.dropout(x, p, out);
         gpu.begin();
         gpu.kernels().launch("dropout").matrix(x).integer((int) Math.ceil(p * 0x1p16)).real(1 / (1 - p)).wide(key)
                 .integer(accumulate ? 1 : 0).matrix(out).shape(x.rows(), x.columns())
@@ -471,11 +427,7 @@ public final class CudaBackend implements Backend {
 
     @Override
     public void adamW(Tensor parameter, Tensor gradient, Tensor m, Tensor v, AdamWStep step, float gradientScale) {
-        Checks.f32(parameter, "parameter");
-        Checks.like(gradient, "gradient", parameter);
-        Checks.like(m, "m", parameter);
-        Checks.like(v, "v", parameter);
-        Checks.that(step.step() >= 1, "steps are counted from 1: %d", step.step());
+        Checks.adamW(parameter, gradient, m, v, step);
         gpu.begin();
         gpu.kernels().launch("adamw").matrix(parameter).matrix(gradient).matrix(m).matrix(v)
                 .shape(parameter.rows(), parameter.columns())
