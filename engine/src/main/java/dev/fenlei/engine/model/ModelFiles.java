@@ -8,7 +8,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Consumer;
-import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -47,11 +46,7 @@ public final class ModelFiles {
         copyIfPresent(GENERATION_CONFIG, from, to);
         ObjectNode config = (ObjectNode) JsonMapper.shared().readTree(Files.readAllBytes(from.resolve(CONFIG)));
         change.accept(config);
-        byte[] json = JsonMapper.builder()
-                .enable(SerializationFeature.INDENT_OUTPUT)
-                .build()
-                .writeValueAsBytes(config);
-        DurableFiles.write(to.resolve(CONFIG), json);
+        DurableFiles.writeJson(to.resolve(CONFIG), config);
     }
 
     /// Copies the tokenizer from one model directory to another.

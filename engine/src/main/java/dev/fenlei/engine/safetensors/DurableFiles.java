@@ -8,6 +8,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
 
 /// Writes files so that they are whole or absent, whatever happens in between: to a temporary name in the same folder,
 /// forced to disk, then renamed over the target.
@@ -20,11 +22,20 @@ public final class DurableFiles {
         void writeTo(FileChannel channel) throws IOException;
     }
 
+    private static final JsonMapper INDENTED = JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+
     private DurableFiles() {}
 
     /// Writes a small file, replacing what is there.
     public static void write(Path file, byte[] content) throws IOException {
         write(file, channel -> writeFully(channel, ByteBuffer.wrap(content)));
+    }
+
+    /// Writes a small file of JSON, indented for people to read, replacing what is there.
+    ///
+    /// @param value what Jackson can write
+    public static void writeJson(Path file, Object value) throws IOException {
+        write(file, INDENTED.writeValueAsBytes(value));
     }
 
     /// Writes a file, replacing what is there. If `content` fails, the old file stays.

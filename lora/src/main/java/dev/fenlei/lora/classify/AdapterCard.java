@@ -3,7 +3,6 @@ package dev.fenlei.lora.classify;
 import dev.fenlei.engine.safetensors.DurableFiles;
 import dev.fenlei.lora.data.DataException;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -13,7 +12,6 @@ import java.util.Map;
 import java.util.Optional;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /// What a classifier must know beside the adapter's weights; a file of our own in the PEFT directory, which PEFT ignores.
@@ -59,12 +57,6 @@ public record AdapterCard(List<String> labels, int maxLength) {
         Map<String, Object> json = new LinkedHashMap<>();
         json.put("labels", labels);
         json.put("max_length", maxLength);
-        DurableFiles.write(
-                directory.resolve(FILE),
-                JsonMapper.builder()
-                        .enable(SerializationFeature.INDENT_OUTPUT)
-                        .build()
-                        .writeValueAsString(json)
-                        .getBytes(StandardCharsets.UTF_8));
+        DurableFiles.writeJson(directory.resolve(FILE), json);
     }
 }

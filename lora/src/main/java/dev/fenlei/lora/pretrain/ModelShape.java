@@ -8,13 +8,11 @@ import dev.fenlei.engine.tensor.DType;
 import dev.fenlei.engine.tensor.Tensor;
 import dev.fenlei.engine.tensor.Workspace;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -105,12 +103,7 @@ public record ModelShape(
         config.put("use_cache", true);
         config.put("use_sliding_window", false);
         config.put("vocab_size", vocabularySize);
-        byte[] json = JsonMapper.builder()
-                .enable(SerializationFeature.INDENT_OUTPUT)
-                .build()
-                .writeValueAsString(config)
-                .getBytes(StandardCharsets.UTF_8);
-        DurableFiles.write(directory.resolve("config.json"), json);
+        DurableFiles.writeJson(directory.resolve("config.json"), config);
     }
 
     /// Every tensor, in the order of the model.

@@ -6,7 +6,6 @@ import dev.fenlei.lora.data.DataSet;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -23,7 +22,6 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /// The folder of one training run: what was asked, what happened, what came out. One process at a time has it open.
@@ -233,13 +231,7 @@ public final class RunFolder implements AutoCloseable {
         json.put("processors", Runtime.getRuntime().availableProcessors());
         json.put("vector_bits", CpuBackend.vectorBits());
         json.put("command", ProcessHandle.current().info().arguments().map(List::of).orElse(List.of()));
-        DurableFiles.write(
-                path.resolve(RUN),
-                JsonMapper.builder()
-                        .enable(SerializationFeature.INDENT_OUTPUT)
-                        .build()
-                        .writeValueAsString(json)
-                        .getBytes(StandardCharsets.UTF_8));
+        DurableFiles.writeJson(path.resolve(RUN), json);
     }
 
     /// Makes sure that a run goes on with what it began with.
