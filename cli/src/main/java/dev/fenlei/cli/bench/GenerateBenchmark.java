@@ -11,8 +11,6 @@ import dev.fenlei.engine.model.Quantization;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -68,13 +66,14 @@ public final class GenerateBenchmark {
             Measurement prefill = Measurement.of(
                     "generate", "prefill", "tokens/s", rates(promptTokens, first, repetitions), backend.threads(),
                     details);
-            double[] decodeRates = rates(newTokens - 1, others, repetitions);
-            double median = Arrays.stream(decodeRates).sorted().skip(decodeRates.length / 2).findFirst().orElse(0);
-            Map<String, Object> decodeDetails = new HashMap<>(details);
-            decodeDetails.put("matrix_bytes", decoder.matrixBytes());
-            decodeDetails.put("share_of_read", median * decoder.matrixBytes() / 1e9 / read.median());
-            return List.of(read, prefill, Measurement.of(
-                    "generate", "decode", "tokens/s", decodeRates, backend.threads(), decodeDetails));
+            Measurement decode = Measurement.of(
+                    "generate", "decode", "tokens/s", rates(newTokens - 1, others, repetitions), backend.threads(),
+                    details);
+            long bytes = decoder.matrixBytes();
+            return List.of(
+                    read, prefill,
+                    decode.with("matrix_bytes", bytes)
+                            .with("share_of_read", decode.median() * bytes / 1e9 / read.median()));
         }
     }
 

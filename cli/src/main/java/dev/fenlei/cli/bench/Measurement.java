@@ -1,16 +1,13 @@
 package dev.fenlei.cli.bench;
 
 import dev.fenlei.engine.compute.cpu.CpuBackend;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import dev.fenlei.lora.run.LinuxMemory;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
-import java.util.stream.Stream;
 
 /// One figure of a benchmark, with its spread and where it was measured.
 ///
@@ -35,8 +32,6 @@ public record Measurement(
         long peakRssBytes,
         Map<String, Object> details) {
 
-    private static final Path STATUS = Path.of("/proc/self/status");
-
     public Measurement {
         details = Collections.unmodifiableMap(new TreeMap<>(details));
     }
@@ -53,6 +48,14 @@ public record Measurement(
         return new Measurement(
                 benchmark, name, unit, sorted[0], median, sorted[sorted.length - 1], sorted.length, threads,
                 CpuBackend.vectorBits(), residentPeakBytes(), details);
+    }
+
+    /// The same with one more detail.
+    Measurement with(String detail, Object value) {
+        Map<String, Object> more = new TreeMap<>(details);
+        more.put(detail, value);
+        return new Measurement(
+                benchmark, name, unit, min, median, max, samples, threads, vectorBits, peakRssBytes, more);
     }
 
     /// One line for people.
@@ -72,13 +75,6 @@ public record Measurement(
 
     /// The high-water mark of the resident set as Linux keeps it.
     static long residentPeakBytes() {
-        try (Stream<String> lines = Files.lines(STATUS)) {
-            return lines.filter(line -> line.startsWith("VmHWM:"))
-                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10)
-                    .findFirst()
-                    .orElse(0);
-        } catch (IOException notLinux) {
-            return 0;
-        }
+        return LinuxMemory.ofProcess("VmHWM");
     }
 }

@@ -2,9 +2,8 @@ package dev.fenlei.cli.commands;
 
 import dev.fenlei.engine.compute.Backend;
 import dev.fenlei.engine.model.Decoder;
+import dev.fenlei.lora.run.LinuxMemory;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -132,24 +131,11 @@ final class ModelPool implements AutoCloseable {
 
     /// Memory of this process that is not mapped from files; 0 where the system does not say.
     private static long privateBytes() {
-        return kibibytes(Path.of("/proc/self/status"), "RssAnon:");
+        return LinuxMemory.ofProcess("RssAnon");
     }
 
     private static long availableBytes() {
-        return kibibytes(Path.of("/proc/meminfo"), "MemAvailable:");
-    }
-
-    private static long kibibytes(Path file, String field) {
-        try {
-            for (String line : Files.readAllLines(file, StandardCharsets.ISO_8859_1)) {
-                if (line.startsWith(field)) {
-                    return 1024 * Long.parseLong(line.substring(field.length()).replace("kB", "").strip());
-                }
-            }
-        } catch (IOException | NumberFormatException e) {
-            // another system
-        }
-        return 0;
+        return LinuxMemory.ofSystem("MemAvailable");
     }
 
     @Override

@@ -1,18 +1,11 @@
 package dev.fenlei.lora.run;
 
 import com.sun.management.OperatingSystemMXBean;
-import java.io.IOException;
 import java.lang.management.ManagementFactory;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.Map;
 
 /// How much of the machine this process uses.
 final class Hardware {
-
-    private static final Path STATUS = Path.of("/proc/self/status");
-    private static final String RESIDENT = "VmRSS:";
 
     private final OperatingSystemMXBean system = ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
 
@@ -21,7 +14,7 @@ final class Hardware {
     void addTo(Map<String, Object> line) {
         Runtime runtime = Runtime.getRuntime();
         line.put("heap_bytes", runtime.totalMemory() - runtime.freeMemory());
-        long resident = residentBytes();
+        long resident = LinuxMemory.ofProcess("VmRSS");
         if (resident > 0) {
             line.put("resident_bytes", resident);
         }
@@ -33,19 +26,5 @@ final class Hardware {
         if (load >= 0) {
             line.put(key, load);
         }
-    }
-
-    /// The memory mapped files included, such as the weights; 0 where the system has no `/proc`.
-    private static long residentBytes() {
-        try {
-            for (String line : Files.readAllLines(STATUS, StandardCharsets.ISO_8859_1)) {
-                if (line.startsWith(RESIDENT)) {
-                    return 1024 * Long.parseLong(line.substring(RESIDENT.length()).replace("kB", "").strip());
-                }
-            }
-        } catch (IOException | NumberFormatException e) {
-            // another system
-        }
-        return 0;
     }
 }
